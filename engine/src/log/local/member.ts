@@ -1,0 +1,284 @@
+/**
+ * A member of a group: the partitions it owns, how far each was handed out, and its one open epoch.
+ *
+ * Owns: one `Claim` per owned partition. A claim's identity is what epochs are fenced by; it is made
+ * when the partition is claimed and never comes back once dropped. The group decides about ownership
+ * and calls `claim`, `revoke`, `release` and `lose`; the member never changes it by itself.
+ * Failure: a listener that throws or rejects makes the next `poll` reject with its error.
+ */
+import { assert, OpportuneError } from '../../errors.ts'
+import type {
+  CommittedPosition,
+  EpochPosition,
+  EpochTransaction,
+  LogBatch,
+  LogMember,
+  MemberListener,
+  PollLimits,
+  TopicPartition,
+} from '../port.ts'
+import { partitionKey } from '../port.ts'
+import { Cursor, readBatch } from './batch.ts'
+import type { LocalContext } from './context.ts'
+import { LocalEpoch } from './epoch.ts'
+import type { Group } from './group.ts'
+import { requirePartition } from './store.ts'
+
+interface Claim {
+  readonly partition: TopicPartition
+  readonly cursor: Cursor
+  /** undefined: from the earliest record kept when it is first read. */
+  position: number | undefined
+  paused: boolean
+  revoking: boolean
+}
+
+export class LocalMember implements LogMember {
+  readonly id: string
+  readonly group: string
+  readonly #context: LocalContext
+  readonly #coordinator: Group
+  readonly #claims = new Map<string, Claim>()
+  #listener: MemberListener | undefined
+  #topics: readonly string[] = []
+  #epoch: LocalEpoch | undefined
+  #ended: 'log_closed' | 'log_fenced' | 'log_crashed' | undefined
+  #failure: { readonly error: unknown } | undefined
+  #turn = 0
+  #polling = false
+  #wake: (() => void) | undefined
+
+  constructor(context: LocalContext, coordinator: Group, id: string) {
+    this.#context = context
+    this.#coordinator = coordinator
+    this.id = id
+    this.group = coordinator.name
+  }
+
+  /** @throws log_closed, log_fenced, log_crashed */
+  assertAlive(): void {
+    if (this.#ended !== undefined)
+      throw new OpportuneError(this.#ended, 'This member has come to its end.', {
+        group: this.group,
+        member: this.id,
+      })
+  }
+
+  async subscribe(topics: readonly string[], listener: MemberListener): Promise<void> {
+    this.assertAlive()
+    for (const topic of topics) requirePartition(this.#context.store, topic, 0)
+    this.#listener = listener
+    this.#topics = [...topics]
+    await this.#coordinator.subscribed(this, topics)
+  }
+
+  async poll(limits: PollLimits): Promise<readonly LogBatch[]> {
+    assert(!this.#polling, 'a member is polled by one caller at a time')
+    this.#polling = true
+    try {
+      const ready = this.#collect(limits)
+      if (ready.length > 0 || limits.waitMs <= 0) return ready
+      await this.#wait(limits)
+      return this.#ended === 'log_closed' ? [] : this.#collect(limits)
+    } finally {
+      this.#polling = false
+    }
+  }
+
+  pause(partitions: readonly TopicPartition[]): void {
+    this.#setPaused(partitions, true)
+  }
+
+  resume(partitions: readonly TopicPartition[]): void {
+    this.#setPaused(partitions, false)
+    this.#wake?.()
+  }
+
+  /** Does nothing for a partition that is not owned (any more): its next owner decides. */
+  seek(partition: TopicPartition, offset: number): void {
+    const claim = this.#claims.get(partitionKey(partition))
+    if (claim === undefined) return
+    claim.position = offset
+    this.#wake?.()
+  }
+
+  async committed(
+    partitions: readonly TopicPartition[],
+  ): Promise<ReadonlyMap<string, CommittedPosition>> {
+    this.assertAlive()
+    const found = new Map<string, CommittedPosition>()
+    for (const partition of partitions) {
+      const position = this.#context.store.committed(this.group, partition)
+      if (position !== undefined) found.set(partitionKey(partition), position)
+    }
+    return found
+  }
+
+  position(partition: TopicPartition): number {
+    const claim = this.#claims.get(partitionKey(partition))
+    assert(claim !== undefined, 'only an owned partition has a position')
+    return claim.position ?? this.#start(partition)
+  }
+
+  begin(positions: readonly EpochPosition[]): EpochTransaction {
+    this.assertAlive()
+    assert(this.#epoch?.spent ?? true, 'a member has one open epoch at a time')
+    this.#context.hooks?.begin(this)
+    this.#epoch = new LocalEpoch(this.#context, this, positions)
+    return this.#epoch
+  }
+
+  async close(options: { readonly leave?: boolean } = {}): Promise<void> {
+    if (this.#ended !== undefined) return
+    this.#coordinator.closed(this, options.leave ?? false)
+    this.end('log_closed')
+  }
+
+  // --- for the group and for epochs ---
+
+  owned(): readonly TopicPartition[] {
+    return [...this.#claims.values()].map((claim) => claim.partition)
+  }
+
+  /** The claim an epoch is fenced by, or undefined. */
+  claimOf(partition: TopicPartition): object | undefined {
+    return this.#claims.get(partitionKey(partition))
+  }
+
+  claim(partitions: readonly TopicPartition[]): void {
+    for (const partition of partitions)
+      this.#claims.set(partitionKey(partition), {
+        partition,
+        cursor: new Cursor(this.#context.store, partition),
+        position: this.#context.store.committed(this.group, partition)?.offset,
+        paused: true,
+        revoking: false,
+      })
+    void this.#tell(() => this.#listener?.claimed(partitions))
+  }
+
+  /** Settles when the listener is done or its time is up; @returns whether it was done in time. */
+  async revoke(partitions: readonly TopicPartition[]): Promise<boolean> {
+    for (const partition of partitions) {
+      const claim = this.#claims.get(partitionKey(partition))
+      if (claim !== undefined) claim.revoking = true
+    }
+    const done = this.#tell(() => this.#listener?.revoked(partitions))
+    let cancel = (): void => {}
+    const late = new Promise<boolean>((resolve) => {
+      cancel = this.#context.scheduler.after(this.#context.revokeMs, () => resolve(false))
+    })
+    try {
+      return await Promise.race([done.then(() => true), late])
+    } finally {
+      cancel()
+    }
+  }
+
+  /** Drops claims without a word: after a revocation that was answered. */
+  release(partitions: readonly TopicPartition[]): void {
+    for (const partition of partitions) this.#claims.delete(partitionKey(partition))
+  }
+
+  lose(partitions: readonly TopicPartition[]): void {
+    this.release(partitions)
+    if (partitions.length > 0) void this.#tell(() => this.#listener?.lost(partitions))
+  }
+
+  /** Ends the member: every later call fails with `code`. A fenced one is told what it lost. */
+  end(code: 'log_closed' | 'log_fenced' | 'log_crashed'): void {
+    if (this.#ended !== undefined) return
+    this.#ended = code
+    const partitions = this.owned()
+    if (code === 'log_fenced') this.lose(partitions)
+    else this.release(partitions)
+    this.#wake?.()
+  }
+
+  // --- polling ---
+
+  #collect(limits: PollLimits): readonly LogBatch[] {
+    this.assertAlive()
+    if (this.#failure !== undefined) throw this.#failure.error
+    this.#context.hooks?.poll(this)
+    const ready = this.#inTurn().filter((claim) => this.#hasMore(claim))
+    const batches: LogBatch[] = []
+    let { maxRecords, maxBytes } = limits
+    ready.forEach((claim, i) => {
+      if (maxRecords <= 0 || maxBytes < 0) return
+      // An equal share of what is left for each partition still to be served.
+      const left = ready.length - i
+      const share = {
+        maxRecords: Math.ceil(maxRecords / left),
+        maxBytes: Math.ceil(maxBytes / left),
+      }
+      const batch = readBatch(claim.cursor, claim.position ?? 0, share, batches.length === 0)
+      if (batch === undefined) return
+      claim.position = batch.nextOffset
+      maxRecords -= batch.length
+      maxBytes -= batch.bytes
+      batches.push(batch)
+    })
+    return batches
+  }
+
+  /** The claims, another one first each time, so that none starves behind a small limit. */
+  #inTurn(): readonly Claim[] {
+    const claims = [...this.#claims.values()]
+    if (claims.length < 2) return claims
+    const first = this.#turn++ % claims.length
+    return [...claims.slice(first), ...claims.slice(0, first)]
+  }
+
+  #hasMore(claim: Claim): boolean {
+    if (claim.paused || claim.revoking) return false
+    const { topic, partition } = claim.partition
+    const { start, end } = this.#context.store.bounds(topic, partition)
+    claim.position ??= start
+    if (claim.position < start || claim.position > end)
+      throw new OpportuneError('log_offset_out_of_range', 'A position is outside of the log.', {
+        topic,
+        partition,
+        position: claim.position,
+        start,
+        end,
+      })
+    return claim.position < end
+  }
+
+  /** Until records arrive, something else changes what a poll would find, or time is up. */
+  async #wait(limits: PollLimits): Promise<void> {
+    const { signal, scheduler } = this.#context
+    await new Promise<void>((resolve) => {
+      const finish = (): void => {
+        this.#wake = undefined
+        stopListening()
+        stopTimer()
+        resolve()
+      }
+      const stopListening = signal.listen(this.#topics, finish)
+      const stopTimer = scheduler.after(limits.waitMs, finish)
+      this.#wake = finish
+    })
+  }
+
+  #setPaused(partitions: readonly TopicPartition[], paused: boolean): void {
+    for (const partition of partitions) {
+      const claim = this.#claims.get(partitionKey(partition))
+      if (claim !== undefined) claim.paused = paused
+    }
+  }
+
+  #start(partition: TopicPartition): number {
+    return this.#context.store.bounds(partition.topic, partition.partition).start
+  }
+
+  async #tell(call: () => void | Promise<void> | undefined): Promise<void> {
+    try {
+      await call()
+    } catch (error) {
+      this.#failure ??= { error }
+      this.#wake?.()
+    }
+  }
+}

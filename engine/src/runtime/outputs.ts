@@ -1,0 +1,257 @@
+/**
+ * What one task's epoch sends out: frames to inboxes, records to sinks, dead letters.
+ *
+ * U1 Nothing leaves before the epoch is sealed; what a dropped record sent is cut away.
+ * U2 Within one destination, order is emission order.
+ * U3 A frame to an inbox that this stage's marks hold back ends with the task's time; where nothing
+ *    was sent, a frame of its own carries the mark once time moved by `markEvery`.
+ */
+import { ByteWriter } from '../codec/bytes.ts'
+import type { Codec } from '../codec/codec.ts'
+import { assert } from '../errors.ts'
+import { FRAME_BYTES, type FrameItem, type FrameMark, FrameWriter } from '../frame/frame.ts'
+import { keyGroup } from '../hash.ts'
+import type { OutgoingRecord } from '../log/port.ts'
+import type { SinkSpec } from '../topology/plan.ts'
+import { BEGINNING, type Millis } from '../time.ts'
+import { partitionOf } from './partition.ts'
+
+/** Writes ready for an epoch transaction. */
+export interface OutgoingBatch {
+  readonly topic: string
+  readonly partition: number
+  readonly records: OutgoingRecord[]
+}
+
+interface Destination {
+  readonly touch: { serial: number }
+  cutBack(): void
+  settle(): void
+}
+
+class FrameDestination implements Destination {
+  readonly touch = { serial: -1 }
+  readonly topic: string
+  readonly partition: number
+  /** Whether this stage's marks hold back the inbox's time. */
+  readonly carriesTime: boolean
+  readonly frame: FrameWriter
+  readonly closed: Buffer[] = []
+  open = false
+  sentMark: Millis = BEGINNING
+  #before: FrameMark = { position: 0, mark: BEGINNING, items: 0 }
+  #wasOpen = false
+
+  constructor(at: { topic: string; partition: number; carriesTime: boolean }, scratch: ByteWriter) {
+    this.topic = at.topic
+    this.partition = at.partition
+    this.carriesTime = at.carriesTime
+    this.frame = new FrameWriter(scratch)
+  }
+
+  remember(): void {
+    this.#wasOpen = this.open
+    if (this.open) this.#before = this.frame.position()
+  }
+
+  cutBack(): void {
+    if (this.#wasOpen) this.frame.truncate(this.#before)
+    else this.open = false
+  }
+
+  settle(): void {
+    if (this.open && this.frame.bytes >= FRAME_BYTES) this.close(this.frame.position().mark)
+  }
+
+  close(mark: Millis): void {
+    this.closed.push(this.frame.close(mark))
+    this.open = false
+    this.sentMark = mark
+  }
+}
+
+class SinkDestination implements Destination {
+  readonly touch = { serial: -1 }
+  readonly spec: SinkSpec<unknown>
+  readonly values: { value: unknown; key: string | null; time: Millis; now: Millis }[] = []
+  #length = 0
+
+  constructor(spec: SinkSpec<unknown>) {
+    this.spec = spec
+  }
+
+  remember(): void {
+    this.#length = this.values.length
+  }
+
+  cutBack(): void {
+    this.values.length = this.#length
+  }
+
+  settle(): void {}
+}
+
+export interface OutputOptions {
+  readonly task: string
+  readonly partition: number
+  /** Task time between marks to a partition that gets no records. */
+  readonly markEvery: Millis
+  readonly inboxes: readonly { readonly topic: string; readonly partitions: number; readonly carriesTime: boolean }[]
+}
+
+export class Outputs {
+  readonly #options: OutputOptions
+  readonly #scratch = new ByteWriter(4096)
+  readonly #frames = new Map<string, FrameDestination[]>()
+  readonly #sinks = new Map<string, SinkDestination>()
+  readonly #touched: Destination[] = []
+  #serial = 0
+  /** Chain states by sink id; they belong to the task's state. */
+  chains: Record<string, unknown> = {}
+  readonly deadLetters: Buffer[] = []
+
+  constructor(options: OutputOptions) {
+    this.#options = options
+    for (const inbox of options.inboxes) {
+      const known = this.#frames.get(inbox.topic)
+      const carriesTime = inbox.carriesTime || known?.[0]?.carriesTime === true
+      this.#frames.set(
+        inbox.topic,
+        Array.from({ length: inbox.partitions }, (_, partition) =>
+          new FrameDestination({ topic: inbox.topic, partition, carriesTime }, this.#scratch)),
+      )
+    }
+  }
+
+  beginRecord(): void {
+    this.#serial++
+    this.#touched.length = 0
+  }
+
+  keepRecord(): void {
+    for (const destination of this.#touched) destination.settle()
+  }
+
+  dropRecord(): void {
+    for (const destination of this.#touched) destination.cutBack()
+  }
+
+  /** To one partition of an inbox, by key; to all of them where the item has no key. */
+  toInbox<T>(topic: string, item: Omit<FrameItem, 'value'>, value: T, codec: Codec<T>): void {
+    const partitions = this.#frames.get(topic)
+    assert(partitions !== undefined, `the stage feeds ${topic}`)
+    if (item.key !== null) this.#add(partitions[partitionOf(keyGroup(item.key), partitions.length)], item, value, codec)
+    else for (const destination of partitions) this.#add(destination, item, value, codec)
+  }
+
+  #add<T>(to: FrameDestination | undefined, item: Omit<FrameItem, 'value'>, value: T, codec: Codec<T>): void {
+    assert(to !== undefined, 'the partition exists')
+    this.#touch(to)
+    if (!to.open) {
+      to.frame.open(this.#options.task, this.liveFrom, item.mark)
+      to.open = true
+    }
+    to.frame.add(item, value, codec)
+  }
+
+  /** What frames opened from now on say of when live time began. */
+  liveFrom: Millis = BEGINNING
+  /** The time up to which the task has sent everything: the mark that outgoing records carry. */
+  mark: Millis = BEGINNING
+
+  toSink(id: string, spec: SinkSpec<unknown>, value: unknown, at: { readonly time: Millis; readonly now: Millis }): void {
+    let sink = this.#sinks.get(id)
+    if (sink === undefined) this.#sinks.set(id, (sink = new SinkDestination(spec)))
+    this.#touch(sink)
+    sink.values.push({ value, key: spec.key?.(value) ?? null, time: at.time, now: at.now })
+  }
+
+  #touch(destination: FrameDestination | SinkDestination): void {
+    if (destination.touch.serial === this.#serial) return
+    destination.touch.serial = this.#serial
+    destination.remember()
+    this.#touched.push(destination)
+  }
+
+  /** Everything the epoch sends, and a clean slate for the next one. */
+  seal(): OutgoingBatch[] {
+    const { mark } = this
+    const batches: OutgoingBatch[] = []
+    for (const partitions of this.#frames.values())
+      for (const to of partitions) {
+        if (to.open) to.close(Math.max(mark, to.frame.position().mark))
+        else if (to.carriesTime && this.#markDue(to.sentMark, mark)) {
+          to.frame.open(this.#options.task, this.liveFrom, mark)
+          to.close(mark)
+        }
+        if (to.closed.length === 0) continue
+        batches.push({
+          topic: to.topic,
+          partition: to.partition,
+          records: to.closed.map((value) => ({ key: null, value })),
+        })
+        to.closed.length = 0
+      }
+    for (const [id, sink] of this.#sinks) this.#sealSink(id, sink, batches)
+    return batches
+  }
+
+  /** END (idle) is told at once, and so is the way back from it. */
+  #markDue(sent: Millis, mark: Millis): boolean {
+    if (mark === sent) return false
+    return !Number.isFinite(mark) || !Number.isFinite(sent) || mark - sent >= this.#options.markEvery
+  }
+
+  #sealSink(id: string, sink: SinkDestination, batches: OutgoingBatch[]): void {
+    if (sink.values.length === 0) return
+    const { spec } = sink
+    const count = spec.partitions
+    const byPartition = new Map<number, OutgoingRecord[]>()
+    for (const { value, key, time, now } of sink.values) {
+      this.#scratch.reset()
+      spec.codec.write(value, this.#scratch)
+      let bytes = this.#scratch.copy()
+      if (spec.chain !== undefined) {
+        const state = this.chains[id] ?? spec.chain.initial(`${spec.topic}/${this.#options.partition}`)
+        const linked = spec.chain.next(state, value, { now, bytes })
+        this.chains[id] = linked.state
+        bytes = linked.bytes
+      }
+      const own = spec.partitionBy === 'task' || key === null
+      const partition = count === undefined
+        ? this.#options.partition
+        : own ? this.#options.partition % count : partitionOf(keyGroup(key), count)
+      const records = byPartition.get(partition)
+      const record = { key: key === null ? null : Buffer.from(key), value: bytes, timestamp: time }
+      if (records === undefined) byPartition.set(partition, [record])
+      else records.push(record)
+    }
+    for (const [partition, records] of byPartition)
+      batches.push({ topic: spec.topic, partition, records })
+    sink.values.length = 0
+  }
+
+  /** Forgets the open epoch; chain states and sent marks are restored by the task. */
+  discard(): void {
+    for (const partitions of this.#frames.values())
+      for (const to of partitions) {
+        to.open = false
+        to.closed.length = 0
+      }
+    for (const sink of this.#sinks.values()) sink.values.length = 0
+    this.deadLetters.length = 0
+  }
+
+  /** Marks last told, per inbox partition: part of the task's state. */
+  sentMarks(): Record<string, readonly Millis[]> {
+    const marks: Record<string, readonly Millis[]> = {}
+    for (const [topic, partitions] of this.#frames)
+      if (partitions[0]?.carriesTime === true) marks[topic] = partitions.map((to) => to.sentMark)
+    return marks
+  }
+
+  restoreSentMarks(marks: Readonly<Record<string, readonly Millis[]>>): void {
+    for (const [topic, partitions] of this.#frames)
+      for (const to of partitions) to.sentMark = marks[topic]?.[to.partition] ?? BEGINNING
+  }
+}

@@ -1,0 +1,369 @@
+/**
+ * A worker: one process's share of a topology. It claims partitions, restores their tasks, and turns
+ * slices into committed epochs, one after the other, for as long as it runs.
+ *
+ * R1 One epoch covers the slices of all its tasks: outputs, changelogs, dead letters and positions
+ *    become visible in one step or not at all.
+ * R2 A task starts only when its changelog ends with the epoch that its position was committed with.
+ * R3 After a commit whose outcome is unknown nothing more is written: the worker stops, and the next
+ *    start learns the truth from the committed position.
+ * R4 An abort takes every task of the epoch back to its last commit and runs the slices again.
+ * R5 Partitions that are revoked finish their running epoch first; lost ones drop it.
+ * R6 `stop` finishes, commits and checkpoints.
+ */
+import { ByteWriter } from '../codec/bytes.ts'
+import { assert, findError, OpportuneError } from '../errors.ts'
+import type { EventLog, LogBatch, LogMember, TopicPartition } from '../log/port.ts'
+import { partitionKey } from '../log/port.ts'
+import type { Change, CheckpointBackend, KeyedStore, SlotSpec } from '../state/port.ts'
+import type { Millis } from '../time.ts'
+import type { Plan, Stage } from '../topology/plan.ts'
+import { changeToRecord } from './changelog.ts'
+import { restoreTask } from './restore.ts'
+import { statelessStore } from './stateless.ts'
+import { Task } from './task.ts'
+import { encodeWhole } from './task-state.ts'
+
+export interface WorkerOptions {
+  readonly plan: Plan
+  readonly log: EventLog
+  /** This process's name: the same name coming back fences its former self. */
+  readonly id: string
+  /** Tells builds apart in positions and savepoints. */
+  readonly build: string
+  /** Wall clock, ms; read once per cycle. */
+  readonly now: () => Millis
+  /** Opens the state of one task. Called with the partition claimed. */
+  readonly openState: (task: string, slots: readonly SlotSpec[]) => Promise<OpenedState>
+  readonly slice?: { readonly maxRecords: number; readonly maxBytes: number }
+  readonly timersPerSlice?: number
+  /** Task time between marks on quiet partitions, and wall time between looks at idle sources. */
+  readonly tickMs?: Millis
+  readonly checkpointEveryMs?: Millis
+  /** State to drop on purpose when the topology no longer has it. */
+  readonly dropState?: readonly string[]
+  /** Called after each commit. */
+  readonly onCommit?: (committed: { readonly records: number; readonly tasks: readonly Task[] }) => void
+}
+
+export interface OpenedState {
+  readonly store: KeyedStore
+  readonly backend: CheckpointBackend
+  /** Takes changelog records in while the task is restored. */
+  restore(changes: readonly Change[]): void
+  /** Called once, after the last of them. */
+  restored(): Promise<void>
+}
+
+interface Running {
+  readonly task: Task
+  readonly at: TopicPartition
+  readonly state: OpenedState | null
+  position: number
+  checkpointing: Promise<void> | null
+  checkpointedAt: Millis
+}
+
+const SLICE = { maxRecords: 5_000, maxBytes: 1 << 20 }
+const RETRIES = 5
+
+export class Worker {
+  readonly #options: WorkerOptions
+  readonly #stages: ReadonlyMap<string, Stage>
+  readonly #running = new Map<string, Running>()
+  readonly #scratch = new ByteWriter(256)
+  #member: LogMember | null = null
+  #stopping = false
+  #aborts = 0
+  #loop: Promise<void> | null = null
+  #lastTick = 0
+  #checkpointFailure: unknown = null
+  /** Epochs committed, records in, commits aborted: for metrics. */
+  readonly stats = { epochs: 0, records: 0, aborts: 0, restoreMs: 0 }
+
+  constructor(options: WorkerOptions) {
+    this.#options = options
+    this.#stages = new Map(options.plan.stages.map((stage) => [stage.topic, stage]))
+  }
+
+  get tasks(): readonly Task[] {
+    return [...this.#running.values()].map((r) => r.task)
+  }
+
+  /** Creates topics, joins, and runs until `stop` or a fatal error, which rejects `done`. */
+  async start(): Promise<void> {
+    const { plan, log, id } = this.#options
+    await log.ensureTopics(plan.topics)
+    this.#member = await log.member({ group: plan.id, id })
+    await this.#member.subscribe([...this.#stages.keys()], {
+      claimed: (partitions) => this.#claim(partitions),
+      revoked: (partitions) => this.#release(partitions, true),
+      lost: (partitions) => void this.#release(partitions, false),
+    })
+  }
+
+  /** Runs cycles until stopped. */
+  run(): Promise<void> {
+    this.#loop ??= this.#cycles()
+    return this.#loop
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true
+    await this.#loop?.catch(() => {})
+    for (const running of this.#running.values()) await this.#checkpoint(running)
+    await this.#member?.close()
+    for (const { state } of this.#running.values()) await state?.store.close()
+    this.#running.clear()
+  }
+
+  async #cycles(): Promise<void> {
+    const tick = this.#options.tickMs ?? 1_000
+    while (!this.#stopping) {
+      const backlog = this.tasks.some((task) => task.backlog)
+      await this.cycle(backlog ? 0 : tick)
+    }
+  }
+
+  /** One poll and, where there is work, one epoch. @returns records processed */
+  async cycle(waitMs: Millis): Promise<number> {
+    const member = this.#member
+    assert(member !== null, 'the worker was started')
+    if (this.#checkpointFailure !== null) throw this.#checkpointFailure
+    const limits = this.#options.slice ?? SLICE
+    const halved = Math.max(1, Math.floor(limits.maxRecords / 2 ** Math.max(0, this.#aborts - 2)))
+    const batches = await member.poll({ maxRecords: halved, maxBytes: limits.maxBytes, waitMs })
+    const wall = this.#options.now()
+    const slices = new Map<Running, LogBatch | undefined>()
+    for (const batch of batches) {
+      const running = this.#running.get(partitionKey(batch))
+      if (running !== undefined) slices.set(running, batch)
+    }
+    await this.#idleSources(slices, wall)
+    for (const running of this.#running.values())
+      if (running.task.backlog && !slices.has(running)) slices.set(running, undefined)
+    if (slices.size > 0) await this.#epoch(member, slices)
+    await this.#checkpoints(wall)
+    let records = 0
+    for (const batch of batches) records += batch.length
+    return records
+  }
+
+  /** Lets sources that were read to their end tell the time; at most once a tick. */
+  async #idleSources(slices: Map<Running, LogBatch | undefined>, wall: Millis): Promise<void> {
+    if (wall - this.#lastTick < (this.#options.tickMs ?? 1_000)) return
+    const quiet = [...this.#running.values()].filter(
+      (r) => r.task.source !== null && !slices.has(r),
+    )
+    if (quiet.length === 0) return
+    this.#lastTick = wall
+    const bounds = await this.#options.log.bounds(quiet.map((r) => r.at))
+    for (const [i, running] of quiet.entries()) {
+      const source = running.task.source
+      if (source === null || running.position < (bounds[i]?.end ?? 0)) continue
+      const before = source.mark
+      source.atEnd(wall)
+      if (source.mark !== before) slices.set(running, undefined)
+    }
+  }
+
+  async #epoch(member: LogMember, slices: ReadonlyMap<Running, LogBatch | undefined>): Promise<void> {
+    const tx = member.begin(
+      [...slices].map(([running, batch]) => ({
+        ...running.at,
+        offset: batch?.nextOffset ?? running.position,
+        metadata: this.#metadata(running.task),
+      })),
+    )
+    try {
+      for (const [running, batch] of slices) {
+        running.task.run(batch)
+        this.#write(tx, running.task)
+      }
+      await this.#commit(tx)
+    } catch (error) {
+      await this.#failed(member, slices, error, tx)
+      return
+    }
+    this.#aborts = 0
+    for (const [running, batch] of slices) {
+      running.task.promote()
+      running.position = batch?.nextOffset ?? running.position
+      this.stats.records += batch?.length ?? 0
+    }
+    this.stats.epochs++
+    this.#options.onCommit?.({
+      records: [...slices.values()].reduce((n, batch) => n + (batch?.length ?? 0), 0),
+      tasks: [...slices.keys()].map((r) => r.task),
+    })
+  }
+
+  #metadata(task: Task): string {
+    return JSON.stringify({ epoch: task.epoch + 1, build: this.#options.build, format: 1 })
+  }
+
+  #write(tx: ReturnType<LogMember['begin']>, task: Task): void {
+    const { outputs, changes } = task.seal()
+    for (const { topic, partition, records } of outputs) tx.write(topic, partition, records)
+    const letters = task.takeDeadLetters()
+    if (letters.length > 0)
+      tx.write(this.#options.plan.deadLetters, 0, letters.map((value) => ({ key: null, value })))
+    const changelog = task.stage.changelog ?? this.#options.plan.sourceStates
+    const partition = task.stage.changelog === null ? 0 : task.partition
+    tx.write(changelog, partition, changes.map((change) => changeToRecord(change, this.#scratch)))
+  }
+
+  async #commit(tx: ReturnType<LogMember['begin']>): Promise<void> {
+    for (let attempt = 1; ; attempt++)
+      try {
+        await tx.commit()
+        return
+      } catch (error) {
+        if (findError(error)?.class !== 'retriable' || attempt >= RETRIES) throw error
+      }
+  }
+
+  /** Takes an epoch back. Only an abortable error may be tried again. */
+  async #failed(
+    member: LogMember,
+    slices: ReadonlyMap<Running, LogBatch | undefined>,
+    error: unknown,
+    tx: ReturnType<LogMember['begin']>,
+  ): Promise<void> {
+    const known = findError(error)
+    const unknown = known?.code === 'log_commit_unknown'
+    if (!unknown) await tx.abort().catch(() => {})
+    for (const running of slices.keys()) {
+      running.task.abort()
+      if (!unknown && this.#running.get(partitionKey(running.at)) === running)
+        member.seek(running.at, running.position)
+    }
+    this.stats.aborts++
+    if (known?.class !== 'abortable' && known?.class !== 'retriable') throw error
+    this.#aborts++
+  }
+
+  async #claim(partitions: readonly TopicPartition[]): Promise<void> {
+    const member = this.#member
+    assert(member !== null, 'the worker joined')
+    const positions = await member.committed(partitions)
+    for (const at of partitions) {
+      const stage = this.#stages.get(at.topic)
+      if (stage === undefined) continue
+      const started = this.#options.now()
+      const running = await this.#open(stage, at)
+      const committed = positions.get(partitionKey(at))
+      running.position = committed?.offset ?? 0
+      await restoreTask({
+        task: running.task,
+        state: running.state,
+        log: this.#options.log,
+        changelog: { topic: stage.changelog ?? this.#options.plan.sourceStates, partition: stage.changelog === null ? 0 : at.partition },
+        committed: committed === undefined ? null : JSON.parse(committed.metadata),
+        drops: this.#options.dropState ?? [],
+      })
+      this.stats.restoreMs += this.#options.now() - started
+      this.#running.set(partitionKey(at), running)
+      member.seek(at, running.position)
+    }
+    member.resume(partitions)
+  }
+
+  async #open(stage: Stage, at: TopicPartition): Promise<Running> {
+    const slots = stage.operators.map(({ operator }) => ({ id: operator.id, state: operator.state }))
+    const id = `${stage.id}/${at.partition}`
+    const state = slots.length === 0 ? null : await this.#options.openState(id, slots)
+    const task = new Task({
+      stage,
+      partition: at.partition,
+      store: state?.store ?? statelessStore(),
+      upstream: upstreamTasks(stage, this.#options.plan),
+      inboxPartitions: new Map(this.#options.plan.stages.map((s) => [s.topic, s.partitions])),
+      timersPerSlice: this.#options.timersPerSlice ?? 2_000,
+      markEvery: this.#options.tickMs ?? 1_000,
+    })
+    const now = this.#options.now()
+    return { task, at, state, position: 0, checkpointing: null, checkpointedAt: now }
+  }
+
+  async #release(partitions: readonly TopicPartition[], orderly: boolean): Promise<void> {
+    for (const at of partitions) {
+      const running = this.#running.get(partitionKey(at))
+      if (running === undefined) continue
+      this.#running.delete(partitionKey(at))
+      if (orderly) await this.#checkpoint(running)
+      await running.checkpointing?.catch(() => {})
+      await running.state?.store.close()
+    }
+  }
+
+  async #checkpoints(wall: Millis): Promise<void> {
+    const every = this.#options.checkpointEveryMs ?? 10_000
+    for (const running of this.#running.values()) {
+      if (running.state === null || running.checkpointing !== null) continue
+      if (!running.state.store.checkpointDue && wall - running.checkpointedAt < every) continue
+      running.checkpointedAt = wall
+      const offset = await this.#changelogEnd(running.task)
+      running.checkpointing = this.#save(running, offset).finally(() => {
+        running.checkpointing = null
+      })
+      running.checkpointing.catch((error: unknown) => {
+        this.#checkpointFailure = error
+      })
+    }
+  }
+
+  /** A checkpoint of everything committed, finished before it returns. */
+  async #checkpoint(running: Running): Promise<void> {
+    if (running.state === null) return
+    await running.checkpointing?.catch(() => {})
+    await this.#save(running, await this.#changelogEnd(running.task))
+  }
+
+  #save(running: Running, changelogOffset: number): Promise<void> {
+    const { task, state } = running
+    assert(state !== null, 'the task has state')
+    const { epoch } = task.committed
+    const note = { epoch, changelogOffset, layout: task.layout, task: encodeWhole(task.committed) }
+    return state.store.checkpoint(note)
+  }
+
+  /** Where the changelog ends; this task alone writes there, so it covers what is promoted. */
+  async #changelogEnd(task: Task): Promise<number> {
+    assert(task.stage.changelog !== null, 'the stage has state')
+    const [bounds] = await this.#options.log.bounds([
+      { topic: task.stage.changelog, partition: task.partition },
+    ])
+    return bounds?.end ?? 0
+  }
+
+  /**
+   * Records (and frames) that wait in this worker's partitions, plus one for each task with timers
+   * due. 0 means that nothing moves any more until something is appended or time goes on.
+   */
+  async lag(): Promise<number> {
+    const all = [...this.#running.values()]
+    const bounds = await this.#options.log.bounds(all.map((r) => r.at))
+    let lag = 0
+    for (const [i, { position, task }] of all.entries())
+      lag += Math.max(0, (bounds[i]?.end ?? 0) - position) + (task.backlog ? 1 : 0)
+    return lag
+  }
+
+  /** Committed state of a key, from the task that owns it. @throws task_not_here */
+  read(from: { readonly stage: string; readonly partition: number; readonly operator: string }, key: string): unknown {
+    const running = [...this.#running.values()].find(
+      ({ task }) => task.stage.id === from.stage && task.partition === from.partition,
+    )
+    if (running === undefined)
+      throw new OpportuneError('task_not_here', `This process does not own ${from.stage}/${from.partition}.`)
+    return running.task.store.committed(key, running.task.slotOf(from.operator))
+  }
+}
+
+function upstreamTasks(stage: Stage, plan: Plan): readonly string[] {
+  return stage.upstream.flatMap((id) => {
+    const from = plan.stages.find((s) => s.id === id)
+    return Array.from({ length: from?.partitions ?? 0 }, (_, p) => `${id}/${p}`)
+  })
+}

@@ -1,0 +1,65 @@
+/**
+ * What a key looks like in memory: an entry with one cell per slot, loaded when first asked for.
+ *
+ * A cell holds the newest value, that of an open record or epoch included; older values live in the
+ * undo logs only. `pins` counts the undo rows that point into the entry: while it is not 0, the entry
+ * holds uncommitted values and must stay reachable.
+ */
+import type { Millis } from '../time.ts'
+import type { KeyEntry } from './port.ts'
+
+/** No value: `get` gives the spec's initial one. */
+export const ABSENT: unique symbol = Symbol('absent')
+
+export class Cell {
+  readonly entry: Entry
+  readonly slot: number
+  /** Decoded, or ABSENT. */
+  value: unknown
+  writtenAt: Millis
+  /** Of the encoded value when it was last read or sealed; an estimate of its weight. */
+  bytes: number
+  /** The last record and the last epoch that wrote this cell: one undo row each is enough. */
+  record = 0
+  epoch = 0
+
+  constructor(entry: Entry, slot: number, value: unknown) {
+    this.entry = entry
+    this.slot = slot
+    this.value = value
+    this.writtenAt = 0
+    this.bytes = 0
+  }
+}
+
+export class Entry implements KeyEntry {
+  readonly key: string
+  readonly group: number
+  readonly cells: (Cell | undefined)[]
+  pins = 0
+  /** Whether the cache can find it; a handle to one that it cannot is looked up again. */
+  resident = false
+  /** Estimated size in memory. */
+  bytes = ENTRY_BYTES
+
+  constructor(key: string, group: number, slots: number) {
+    this.key = key
+    this.group = group
+    this.cells = new Array<Cell | undefined>(slots).fill(undefined)
+  }
+
+  /** Forgets what was loaded: the entry was away and others may have written its key since. */
+  reset(): void {
+    this.cells.fill(undefined)
+    this.bytes = ENTRY_BYTES
+  }
+}
+
+/** Entry, key, cells array and its place in the LRU: measured with 1,000,000 of them. */
+const ENTRY_BYTES = 320
+const CELL_BYTES = 120
+/** A decoded JSON object takes about this many times the bytes of its text. */
+const DECODED_FACTOR = 3
+
+/** How much memory a cell with an encoded value of `bytes` is taken to hold. */
+export const cellWeight = (bytes: number): number => CELL_BYTES + DECODED_FACTOR * bytes

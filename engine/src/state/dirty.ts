@@ -1,0 +1,187 @@
+/**
+ * Promoted values that no checkpoint holds yet, encoded, newest first over the checkpoint.
+ *
+ * They form layers. Only the youngest is written to; `snapshot` closes it and starts another, in
+ * constant time, so that a checkpoint or a scan sees one moment while work goes on. A finished
+ * checkpoint drops the layers it wrote; after a failed one they are simply still here.
+ *
+ * The values of an epoch are views into one chunk of memory, which lives until the last of them is
+ * overwritten; `bytes` counts whole chunks, because that is what is held.
+ */
+import { KEY_GROUPS } from '../hash.ts'
+
+/** The encoded values of one epoch: how large, and how many of them are still the newest here. */
+export interface Chunk {
+  readonly bytes: number
+  live: number
+}
+
+/** By slot: encoded, null where forgotten, undefined where this layer does not know. */
+type Values = (Uint8Array | null | undefined)[]
+
+interface DirtyKey {
+  readonly values: Values
+  readonly chunks: (Chunk | undefined)[]
+}
+
+/** Objects around a key and a value in a layer. */
+const KEY_OVERHEAD = 240
+const VALUE_OVERHEAD = 120
+/** Scans close layers; more than this many are folded, or each read would ask all of them. */
+const MAX_LAYERS = 8
+
+export class DirtyLayer {
+  readonly #slots: number
+  readonly #groups: (Map<string, DirtyKey> | undefined)[] = new Array(KEY_GROUPS).fill(undefined)
+  bytes = 0
+
+  constructor(slots: number) {
+    this.#slots = slots
+  }
+
+  get empty(): boolean {
+    return this.bytes === 0
+  }
+
+  read(group: number, key: string, slot: number): Uint8Array | null | undefined {
+    return this.#groups[group]?.get(key)?.values[slot]
+  }
+
+  put(
+    at: { readonly group: number; readonly key: string },
+    slot: number,
+    value: Uint8Array | null,
+    chunk: Chunk,
+  ): void {
+    const found = this.#key(at.group, at.key)
+    const former = found.chunks[slot]
+    if (former === undefined) this.bytes += VALUE_OVERHEAD
+    else if (--former.live === 0) this.bytes -= former.bytes
+    if (chunk.live++ === 0) this.bytes += chunk.bytes
+    found.values[slot] = value
+    found.chunks[slot] = chunk
+  }
+
+  keys(group: number): Iterable<readonly [string, DirtyKey]> {
+    return this.#groups[group] ?? []
+  }
+
+  #key(group: number, key: string): DirtyKey {
+    let keys = this.#groups[group]
+    if (keys === undefined) this.#groups[group] = keys = new Map()
+    let found = keys.get(key)
+    if (found === undefined) {
+      found = { values: new Array(this.#slots), chunks: new Array(this.#slots) }
+      keys.set(key, found)
+      this.bytes += KEY_OVERHEAD
+    }
+    return found
+  }
+}
+
+export class DirtyLayers {
+  readonly #slots: number
+  /** Oldest first; the last is written to. */
+  #layers: DirtyLayer[]
+  /** How many of the oldest are being written to a checkpoint. */
+  #writing = 0
+
+  constructor(slots: number) {
+    this.#slots = slots
+    this.#layers = [new DirtyLayer(slots)]
+  }
+
+  get bytes(): number {
+    let bytes = 0
+    for (const layer of this.#layers) bytes += layer.bytes
+    return bytes
+  }
+
+  put(
+    at: { readonly group: number; readonly key: string },
+    slot: number,
+    value: Uint8Array | null,
+    chunk: Chunk,
+  ): void {
+    this.#youngest.put(at, slot, value, chunk)
+  }
+
+  read(group: number, key: string, slot: number): Uint8Array | null | undefined {
+    for (let i = this.#layers.length - 1; i >= 0; i--) {
+      const value = (this.#layers[i] as DirtyLayer).read(group, key, slot)
+      if (value !== undefined) return value
+    }
+    return undefined
+  }
+
+  /** Every layer as it is now; none of them changes any more. */
+  snapshot(): readonly DirtyLayer[] {
+    if (!this.#youngest.empty) this.#layers.push(new DirtyLayer(this.#slots))
+    if (this.#layers.length - this.#writing > MAX_LAYERS) this.#fold()
+    return this.#layers.slice(0, -1)
+  }
+
+  /** A checkpoint starts on everything there is. */
+  beginWrite(): readonly DirtyLayer[] {
+    const layers = this.snapshot()
+    this.#writing = layers.length
+    return layers
+  }
+
+  /** @param written whether the checkpoint now holds what `beginWrite` gave */
+  endWrite(written: boolean): void {
+    if (written) this.#layers = this.#layers.slice(this.#writing)
+    this.#writing = 0
+  }
+
+  get #youngest(): DirtyLayer {
+    return this.#layers.at(-1) as DirtyLayer
+  }
+
+  /** One new layer in place of all closed ones that are not being written; iterators keep theirs. */
+  #fold(): void {
+    const folded = new DirtyLayer(this.#slots)
+    const chunks = new Map<Chunk, Chunk>()
+    for (const layer of this.#layers.slice(this.#writing, -1))
+      for (let group = 0; group < KEY_GROUPS; group++)
+        for (const [key, from] of layer.keys(group))
+          from.values.forEach((value, slot) => {
+            if (value === undefined) return
+            const chunk = from.chunks[slot] as Chunk
+            let copy = chunks.get(chunk)
+            if (copy === undefined) chunks.set(chunk, (copy = { bytes: chunk.bytes, live: 0 }))
+            folded.put({ group, key }, slot, value, copy)
+          })
+    this.#layers = [...this.#layers.slice(0, this.#writing), folded, this.#youngest]
+  }
+}
+
+/** One key of several layers seen as one. */
+export interface DirtyRow {
+  readonly group: number
+  readonly key: string
+  readonly values: Readonly<Values>
+}
+
+/** The rows of all layers by (group, key), the newest layer's values on top. */
+export function* dirtyRows(layers: readonly DirtyLayer[]): Generator<DirtyRow> {
+  for (let group = 0; group < KEY_GROUPS; group++) {
+    const rows = new Map<string, Values>()
+    for (const layer of layers)
+      for (const [key, { values }] of layer.keys(group)) {
+        const below = rows.get(key)
+        rows.set(key, below === undefined ? values : overlay(below, values))
+      }
+    for (const key of [...rows.keys()].sort(byCodeUnit))
+      yield { group, key, values: rows.get(key) as Values }
+  }
+}
+
+const overlay = (below: Values, above: Values): Values => {
+  const values: Values = new Array(below.length)
+  for (let slot = 0; slot < below.length; slot++)
+    values[slot] = above[slot] === undefined ? below[slot] : above[slot]
+  return values
+}
+
+const byCodeUnit = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

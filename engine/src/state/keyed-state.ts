@@ -1,0 +1,536 @@
+/**
+ * The keyed store of one task (rules K1-K6 in `port.ts`).
+ *
+ * The newest value of everything in memory stands in its cell; old values stand in undo logs: one for
+ * the open record, one for the running epoch, one for each sealed epoch (at most two). Keeping a
+ * record merges its log into the epoch's, dropping a record or aborting an epoch plays a log back.
+ * Sealing encodes the last value of each changed cell once; promoting hands those bytes to the dirty
+ * layers, from where a checkpoint takes them to the backend. So a value below the cells is always a
+ * committed one: `committed`, `stored` and `scan` read dirty layers and backend only.
+ *
+ * The key's timers and links are cells like any other, in two slots after the operators'.
+ *
+ * Failure: an error of codec or migration leaves the store as it was. An error of the backend leaves
+ * memory as it was; reads that need the backend throw until it works again.
+ */
+import { ByteWriter } from '../codec/bytes.ts'
+import { assert, OpportuneError } from '../errors.ts'
+import { keyGroup } from '../hash.ts'
+import type { Millis } from '../time.ts'
+import { ABSENT, Cell, Entry } from './cells.ts'
+import { checkpointSlices, expiredSweep } from './checkpoint.ts'
+import { type Chunk, DirtyLayers } from './dirty.ts'
+import { DueIndex } from './due-index.ts'
+import { EntryCache } from './entry-cache.ts'
+import { checkKey } from './key-bytes.ts'
+import { hashLink, type Links, linksCodec, NO_LINKS, withLink } from './links.ts'
+import { storedEntries } from './merged-scan.ts'
+import {
+  type Change,
+  type CheckpointBackend,
+  type CheckpointNote,
+  type DueKey,
+  type KeyEntry,
+  type KeyedStore,
+  LINKS_SLOT,
+  type SealedEpoch,
+  type SlotSpec,
+  type StoredEntry,
+  type StoreStats,
+  TIMERS_SLOT,
+  type Timer,
+} from './port.ts'
+import { Slot } from './stored-value.ts'
+import {
+  findTimer,
+  NO_TIMERS,
+  storedEarliest,
+  type TimerList,
+  timerCodec,
+  withoutTimer,
+  withTimer,
+} from './timer-list.ts'
+import { UndoLog } from './undo.ts'
+
+export interface StoreOptions {
+  /** The operators with state; a slot is an index into this. */
+  readonly slots: readonly SlotSpec[]
+  readonly backend: CheckpointBackend
+  /** Decoded keys in memory; default 50,000. */
+  readonly maxKeys?: number
+  /** Estimated bytes of decoded keys in memory; default 256 MB. */
+  readonly maxBytes?: number
+  /** Dirty bytes that make a checkpoint due; default 64 MB. */
+  readonly checkpointBytes?: number
+  /** Waiting timers in memory that make a checkpoint due; default 131,072 (some 15 MB). */
+  readonly maxTimersInMemory?: number
+  /** The largest encoded value; default 4 MB. */
+  readonly maxValueBytes?: number
+  /** Slot ids whose stored values of versions without migration read as absent, on purpose. */
+  readonly drops?: readonly string[]
+}
+
+const MB = 1024 * 1024
+const MAX_SEALED = 2
+/** The last instant that a JavaScript date can hold; nothing is written or due later. */
+const LAST_MS = 8_640_000_000_000_000
+
+interface Sealed {
+  readonly epoch: number
+  readonly log: UndoLog
+  readonly changes: readonly Change[]
+  readonly chunk: Chunk
+}
+
+interface EncodedValues {
+  readonly buffer: Buffer
+  /** Where the value of each changed cell stops; -1 where it is forgotten. */
+  readonly ends: readonly number[]
+}
+
+export class KeyedState implements KeyedStore {
+  readonly #slots: readonly Slot[]
+  readonly #timersSlot: number
+  readonly #linksSlot: number
+  readonly #backend: CheckpointBackend
+  readonly #cache: EntryCache
+  readonly #dirty: DirtyLayers
+  readonly #due: DueIndex
+  readonly #checkpointBytes: number
+  readonly #maxValueBytes: number
+  readonly #writer = new ByteWriter(64 * 1024)
+
+  readonly #record = new UndoLog()
+  #recordOpen = false
+  #recordNumber = 0
+  #running = new UndoLog()
+  /** Tells apart the epochs that wrote a cell; not the epoch's number, which comes with sealing. */
+  #runningStamp = 1
+  readonly #sealed: Sealed[] = []
+
+  #now: Millis = 0
+  #checkpointing = false
+  #sweptTo: Pick<Change, 'slot' | 'group' | 'key'> | undefined
+  #openIterators = 0
+
+  constructor(options: StoreOptions) {
+    const drops = new Set(options.drops)
+    const ids = options.slots.map((spec) => spec.id)
+    const own = (id: string, codec: unknown): SlotSpec =>
+      ({ id, state: { version: 1, initial: null, codec } }) as SlotSpec
+    this.#slots = [
+      ...options.slots,
+      own(TIMERS_SLOT, timerCodec(ids)),
+      own(LINKS_SLOT, linksCodec),
+    ].map((spec) => new Slot(spec, drops.has(spec.id)))
+    this.#timersSlot = ids.length
+    this.#linksSlot = ids.length + 1
+    this.#backend = options.backend
+    this.#cache = new EntryCache({
+      maxEntries: options.maxKeys ?? 50_000,
+      maxBytes: options.maxBytes ?? 256 * MB,
+    })
+    this.#dirty = new DirtyLayers(this.#slots.length)
+    this.#due = new DueIndex(options.backend, options.maxTimersInMemory ?? 131_072)
+    this.#checkpointBytes = options.checkpointBytes ?? 64 * MB
+    this.#maxValueBytes = options.maxValueBytes ?? 4 * MB
+  }
+
+  // --- keys and values
+
+  entry(key: string): KeyEntry {
+    return this.#cache.find(key) ?? this.#newEntry(key)
+  }
+
+  setNow(now: Millis): void {
+    this.#now = wholeMs(now)
+  }
+
+  get(entry: KeyEntry, slot: number): unknown {
+    return this.#visible(this.#cell(entry, slot))
+  }
+
+  set(entry: KeyEntry, slot: number, value: unknown, now: Millis): void {
+    // Absence is the one value a codec cannot tell; JSON has no undefined either.
+    this.#write(this.#cell(entry, slot), value === undefined ? ABSENT : value, wholeMs(now))
+  }
+
+  clear(entry: KeyEntry, slot: number, now: Millis): void {
+    this.#write(this.#cell(entry, slot), ABSENT, wholeMs(now))
+  }
+
+  // --- timers and links
+
+  setTimer(entry: KeyEntry, timer: Timer): void {
+    assert(!Number.isNaN(timer.due), 'a timer needs a due time')
+    const due = Math.ceil(Math.min(Math.max(timer.due, -LAST_MS), LAST_MS))
+    const cell = this.#cell(entry, this.#timersSlot)
+    const list = withTimer(timersOf(cell), { slot: timer.slot, name: timer.name, due })
+    this.#write(cell, list, 0)
+    this.#due.arm(entry.key, (list[0] as Timer).due)
+  }
+
+  cancelTimer(entry: KeyEntry, slot: number, name: string): void {
+    const cell = this.#cell(entry, this.#timersSlot)
+    const list = timersOf(cell)
+    const rest = withoutTimer(list, slot, name)
+    if (rest !== list) this.#write(cell, rest.length === 0 ? ABSENT : rest, 0)
+  }
+
+  timerDue(entry: KeyEntry, slot: number, name: string): Millis | undefined {
+    return findTimer(this.timers(entry), slot, name)?.due
+  }
+
+  timers(entry: KeyEntry): TimerList {
+    return timersOf(this.#cell(entry, this.#timersSlot))
+  }
+
+  dueOf(entry: KeyEntry, now: Millis): Timer | undefined {
+    const first = this.timers(entry)[0]
+    return first !== undefined && first.due <= now ? first : undefined
+  }
+
+  nextDue(now: Millis): DueKey | undefined {
+    for (;;) {
+      const hint = this.#due.first(now)
+      if (hint === undefined) return undefined
+      const entry = this.entry(hint.key)
+      const timer = this.timers(entry)[0]
+      if (timer?.due === hint.due) return { entry, timer }
+      this.#due.dropFirst()
+      if (timer !== undefined) this.#due.arm(hint.key, timer.due)
+    }
+  }
+
+  earliestDue(): Millis {
+    return this.#due.earliest()
+  }
+
+  takeLink(entry: KeyEntry, link: string, _now: Millis): boolean {
+    const cell = this.#cell(entry, this.#linksSlot)
+    const links = cell.value === ABSENT ? NO_LINKS : (cell.value as Links)
+    const hash = hashLink(link)
+    if (links.includes(hash)) return true
+    this.#write(cell, withLink(links, hash), 0)
+    return false
+  }
+
+  // --- records and epochs
+
+  beginRecord(): void {
+    assert(!this.#recordOpen, 'the record before was kept or dropped')
+    this.#recordOpen = true
+    this.#recordNumber++
+  }
+
+  keepRecord(): void {
+    const record = this.#record
+    for (let i = 0; i < record.length; i++) {
+      const cell = record.cells[i] as Cell
+      if (cell.epoch === this.#runningStamp) this.#cache.unpin(cell.entry)
+      else {
+        cell.epoch = this.#runningStamp
+        record.moveTo(this.#running, i)
+      }
+    }
+    record.clear()
+    this.#recordOpen = false
+  }
+
+  dropRecord(): void {
+    this.#undo(this.#record)
+    this.#record.clear()
+    this.#recordOpen = false
+  }
+
+  sealEpoch(epoch: number): SealedEpoch {
+    assert(!this.#recordOpen, 'an epoch ends between records')
+    assert(this.#sealed.length < MAX_SEALED, 'the epoch before the last one is settled')
+    const log = this.#running
+    const encoded = this.#encode(log)
+    const changes = this.#changes(log, encoded)
+    this.#sealed.push({ epoch, log, changes, chunk: { bytes: encoded.buffer.length, live: 0 } })
+    this.#startEpoch()
+    return { epoch, changes, bytes: encoded.buffer.length }
+  }
+
+  promote(epoch: number): void {
+    const sealed = this.#sealed.shift()
+    assert(sealed?.epoch === epoch, 'epochs are promoted in the order they were sealed')
+    const { log, changes, chunk } = sealed
+    for (let i = 0; i < log.length; i++) {
+      const cell = log.cells[i] as Cell
+      this.#dirty.put(cell.entry, cell.slot, (changes[i] as Change).value, chunk)
+      this.#cache.unpin(cell.entry)
+    }
+  }
+
+  abort(epoch: number): void {
+    if (this.#recordOpen) this.dropRecord()
+    const newest = this.#sealed.at(-1)
+    if (newest?.epoch === epoch) {
+      assert(this.#running.length === 0, 'the running epoch is aborted before a sealed one')
+      this.#undo(newest.log)
+      this.#sealed.pop()
+      return
+    }
+    assert(newest === undefined || epoch > newest.epoch, 'epochs are aborted newest first')
+    this.#undo(this.#running)
+    this.#startEpoch()
+  }
+
+  // --- committed values
+
+  committed(key: string, slot: number): unknown {
+    const entry = this.#cache.peek(key)
+    const cell = entry?.cells[slot]
+    if (cell !== undefined && cell.entry.pins === 0) return this.#visible(cell)
+    const bytes = this.#readCommitted(keyGroup(key), key, slot)
+    return this.#decodeVisible(bytes, this.#slotAt(slot))
+  }
+
+  stored(): IterableIterator<StoredEntry> {
+    this.#openIterators++
+    return storedEntries({
+      layers: this.#dirty.snapshot(),
+      below: this.#backend.scan(),
+      slotIds: this.#slots.map((slot) => slot.id),
+      closed: () => {
+        this.#openIterators--
+      },
+    })
+  }
+
+  *scan(slot: number): Generator<readonly [key: string, value: unknown]> {
+    const spec = this.#slotAt(slot)
+    for (const [id, , key, bytes] of this.stored())
+      if (id === spec.id && !spec.expiredBytes(bytes, this.#now)) {
+        const { value } = spec.read(bytes)
+        if (value !== ABSENT) yield [key, value]
+      }
+  }
+
+  // --- checkpoints
+
+  get checkpointDue(): boolean {
+    return this.#dirty.bytes >= this.#checkpointBytes || this.#due.full
+  }
+
+  async checkpoint(note: CheckpointNote): Promise<void> {
+    assert(!this.#checkpointing, 'one checkpoint at a time')
+    this.#checkpointing = true
+    const layers = this.#dirty.beginWrite()
+    const former = this.#backend.note() ?? { ...note, epoch: -1, changelogOffset: 0 }
+    let written = false
+    try {
+      const begun = { ...former, reached: note.epoch }
+      await this.#backend.write({ changes: [], timers: [], note: begun })
+      for (const slice of checkpointSlices(layers, this.#slots, this.#backend, this.#now))
+        await this.#backend.write(slice)
+      await this.#backend.write({ changes: this.#sweep(), timers: [], note })
+      written = true
+    } finally {
+      this.#dirty.endWrite(written)
+      this.#checkpointing = false
+    }
+    this.#due.trim((key) => this.#timersUnwritten(key))
+  }
+
+  /** Takes in committed changes from the changelog, as if their epoch had just been promoted. */
+  applyCommitted(changes: readonly Change[]): void {
+    assert(this.#cache.size === 0, 'restoring comes before any reading')
+    const slots = new Map(this.#slots.map((slot, index) => [slot.id, index]))
+    let bytes = 0
+    for (const change of changes) bytes += change.value?.length ?? 0
+    const copy = Buffer.allocUnsafeSlow(bytes)
+    const chunk: Chunk = { bytes, live: 0 }
+    let end = 0
+    for (const change of changes) {
+      const slot = slots.get(change.slot)
+      // A slot that is gone was dropped on purpose: the layout was checked before.
+      if (slot === undefined) continue
+      const value = change.value === null ? null : copy.subarray(end, end + change.value.length)
+      value?.set(change.value as Uint8Array)
+      end += value?.length ?? 0
+      this.#dirty.put(change, slot, value, chunk)
+      if (slot === this.#timersSlot && value !== null)
+        this.#due.arm(change.key, storedEarliest(value))
+    }
+  }
+
+  get stats(): StoreStats {
+    return {
+      cachedKeys: this.#cache.size,
+      cachedBytes: this.#cache.bytes,
+      cacheHits: this.#cache.hits,
+      cacheMisses: this.#cache.misses,
+      dirtyBytes: this.#dirty.bytes,
+      openIterators: this.#openIterators,
+      pendingTimers: this.#due.size,
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#backend.close()
+  }
+
+  // --- cells
+
+  #newEntry(key: string): Entry {
+    checkKey(key)
+    const entry = new Entry(key, keyGroup(key), this.#slots.length)
+    this.#cache.add(entry)
+    return entry
+  }
+
+  #cell(handle: KeyEntry, slot: number): Cell {
+    const entry = handle as Entry
+    if (!entry.resident) return this.#cellOfAbsent(entry, slot)
+    return entry.cells[slot] ?? this.#load(entry, slot)
+  }
+
+  /** The entry was evicted since the caller got it; another one may have taken its place. */
+  #cellOfAbsent(entry: Entry, slot: number): Cell {
+    let live = this.#cache.find(entry.key)
+    if (live === undefined) {
+      entry.reset()
+      this.#cache.add(entry)
+      live = entry
+    }
+    return live.cells[slot] ?? this.#load(live, slot)
+  }
+
+  #load(entry: Entry, slot: number): Cell {
+    const cell = new Cell(entry, slot, ABSENT)
+    const bytes = this.#readCommitted(entry.group, entry.key, slot)
+    if (bytes !== undefined) {
+      const stored = this.#slotAt(slot).read(bytes)
+      cell.value = stored.value
+      cell.writtenAt = stored.writtenAt
+      cell.bytes = bytes.length
+    }
+    this.#cache.attach(cell)
+    return cell
+  }
+
+  #write(cell: Cell, value: unknown, writtenAt: Millis): void {
+    if (cell.record !== this.#recordNumber) this.#remember(cell)
+    cell.value = value
+    cell.writtenAt = writtenAt
+  }
+
+  #remember(cell: Cell): void {
+    assert(this.#recordOpen, 'state is written within a record')
+    cell.record = this.#recordNumber
+    this.#cache.pin(cell.entry)
+    this.#record.push(cell, cell.value, cell.writtenAt)
+  }
+
+  #visible(cell: Cell): unknown {
+    const slot = this.#slotAt(cell.slot)
+    if (cell.value === ABSENT || slot.expired(cell.writtenAt, this.#now)) return slot.initial
+    return cell.value
+  }
+
+  #slotAt(slot: number): Slot {
+    const found = this.#slots[slot]
+    assert(found !== undefined, 'a slot is an index into the slots given at opening')
+    return found
+  }
+
+  // --- epochs
+
+  #startEpoch(): void {
+    this.#running = new UndoLog()
+    this.#runningStamp++
+  }
+
+  #undo(log: UndoLog): void {
+    for (let i = log.length - 1; i >= 0; i--) {
+      const cell = log.restore(i)
+      // What the index knew of the old timers may have been dropped since (D1).
+      const timer = cell.slot === this.#timersSlot ? timersOf(cell)[0] : undefined
+      if (timer !== undefined) this.#due.arm(cell.entry.key, timer.due)
+      this.#cache.unpin(cell.entry)
+    }
+  }
+
+  /** The last value of each changed cell, one after the other. */
+  #encode(log: UndoLog): EncodedValues {
+    const out = this.#writer
+    const ends: number[] = []
+    out.reset()
+    for (let i = 0; i < log.length; i++) {
+      const cell = log.cells[i] as Cell
+      if (cell.value === ABSENT) {
+        ends.push(-1)
+        continue
+      }
+      const slot = this.#slotAt(cell.slot)
+      const start = out.position
+      slot.write(cell.value, cell.writtenAt, out)
+      const bytes = out.position - start
+      if (bytes > this.#maxValueBytes)
+        throw new OpportuneError('state_too_large', `One key of ${slot.id} holds ${bytes} bytes.`, {
+          slot: slot.id,
+          group: cell.entry.group,
+          bytes,
+          limit: this.#maxValueBytes,
+        })
+      ends.push(out.position)
+    }
+    return { buffer: out.copy(), ends }
+  }
+
+  #changes(log: UndoLog, encoded: EncodedValues): Change[] {
+    const changes: Change[] = []
+    let start = 0
+    for (let i = 0; i < log.length; i++) {
+      const cell = log.cells[i] as Cell
+      const end = encoded.ends[i] as number
+      const value = end < 0 ? null : encoded.buffer.subarray(start, end)
+      if (value !== null) start = end
+      this.#cache.resize(cell, value?.length ?? 0)
+      const { group, key } = cell.entry
+      changes.push({ slot: this.#slotAt(cell.slot).id, group, key, value })
+    }
+    return changes
+  }
+
+  // --- below memory
+
+  #readCommitted(group: number, key: string, slot: number): Uint8Array | undefined {
+    const dirty = this.#dirty.read(group, key, slot)
+    if (dirty !== undefined) return dirty ?? undefined
+    return this.#backend.read(this.#slotAt(slot).id, group, key)
+  }
+
+  #decodeVisible(bytes: Uint8Array | undefined, slot: Slot): unknown {
+    if (bytes === undefined) return slot.initial
+    const { value, writtenAt } = slot.read(bytes)
+    return value === ABSENT || slot.expired(writtenAt, this.#now) ? slot.initial : value
+  }
+
+  #timersUnwritten(key: string): boolean {
+    if (this.#dirty.read(keyGroup(key), key, this.#timersSlot) !== undefined) return true
+    return (this.#cache.peek(key)?.pins ?? 0) > 0
+  }
+
+  #sweep(): Change[] {
+    const { removals, stoppedAt } = expiredSweep({
+      backend: this.#backend,
+      slots: this.#slots,
+      now: this.#now,
+      after: this.#sweptTo,
+      overwritten: (group, key, slot) => this.#dirty.read(group, key, slot) !== undefined,
+    })
+    this.#sweptTo = stoppedAt
+    return removals
+  }
+}
+
+const timersOf = (cell: Cell): TimerList =>
+  cell.value === ABSENT ? NO_TIMERS : (cell.value as TimerList)
+
+/** Task time as it is stored: whole ms, 0 before time is known. */
+const wholeMs = (now: Millis): Millis => (now > 0 ? Math.floor(Math.min(now, LAST_MS)) : 0)

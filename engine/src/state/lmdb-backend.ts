@@ -1,0 +1,219 @@
+/**
+ * Checkpoints on disk: one LMDB environment per data directory, shared by the tasks of a process; per
+ * task two named databases, values and timer index (key formats in `key-bytes.ts`), and the note
+ * under the empty key's place (a single byte that no value key consists of).
+ *
+ * LMDB is a cache of the changelog: a directory that is lost or wiped is rebuilt. Writes are handed to
+ * LMDB's own thread, one batch (= one transaction) per slice; they become durable in order. A slice
+ * with a note waits for the disk, the others only until they can be read.
+ *
+ * Who owns the directory is not decided here: the log's lock covers it.
+ */
+import { type Database, open, type RootDatabase } from 'lmdb'
+import { assert, OpportuneError } from '../errors.ts'
+import { KeyBytes, parseTimerKey, parseValueKey } from './key-bytes.ts'
+import type {
+  Change,
+  CheckpointBackend,
+  CheckpointNote,
+  CheckpointSlice,
+  DuePosition,
+  StoredEntry,
+} from './port.ts'
+
+export interface StateEnvironmentOptions {
+  readonly directory: string
+  /** How many tasks may be opened at most; default 512. */
+  readonly maxTasks?: number
+  /** Fixed size of the memory map in bytes; by default it grows with the data. */
+  readonly mapSize?: number
+}
+
+type Place = Pick<Change, 'slot' | 'group' | 'key'>
+type Bytes = Database<Buffer, Buffer>
+
+/** Below every value key: those have a group, a key of at least one byte, a terminator. */
+const NOTE_KEY = Buffer.from([0])
+const FIRST_VALUE_KEY = Buffer.from([0, 0])
+/** The timer index is all key; LMDB wants a value. */
+const PRESENT = Buffer.from([1])
+
+export class StateEnvironment {
+  readonly #root: RootDatabase<Buffer, Buffer>
+  readonly #tasks = new Set<string>()
+
+  /** @throws state_corrupt where LMDB cannot read the directory */
+  constructor(options: StateEnvironmentOptions) {
+    try {
+      this.#root = open<Buffer, Buffer>({
+        path: options.directory,
+        noSubdir: false,
+        encoding: 'binary',
+        keyEncoding: 'binary',
+        maxDbs: 2 * (options.maxTasks ?? 512),
+        // State may exceed memory: reading ahead of a random key would evict what is in use.
+        ...{ noReadAhead: true },
+        ...(options.mapSize === undefined ? {} : { mapSize: options.mapSize }),
+      })
+    } catch (error) {
+      throw new OpportuneError('state_corrupt', 'The state directory cannot be opened.', {}, error)
+    }
+  }
+
+  /** Opens a task's checkpoints; each task once at a time. */
+  backend(task: string): CheckpointBackend {
+    assert(!this.#tasks.has(task), 'a task is opened once')
+    this.#tasks.add(task)
+    const options = { encoding: 'binary', keyEncoding: 'binary' } as const
+    return new LmdbBackend({
+      root: this.#root,
+      values: this.#root.openDB<Buffer, Buffer>(`${task}~values`, options),
+      due: this.#root.openDB<Buffer, Buffer>(`${task}~due`, options),
+      closed: () => this.#tasks.delete(task),
+    })
+  }
+
+  async close(): Promise<void> {
+    assert(this.#tasks.size === 0, 'the tasks are closed before their environment')
+    await this.#root.close()
+  }
+}
+
+interface LmdbParts {
+  readonly root: RootDatabase<Buffer, Buffer>
+  readonly values: Bytes
+  readonly due: Bytes
+  closed(): void
+}
+
+class LmdbBackend implements CheckpointBackend {
+  readonly #parts: LmdbParts
+  readonly #keys = new KeyBytes()
+  #openIterators = 0
+  #writing: Promise<unknown> = Promise.resolve()
+
+  constructor(parts: LmdbParts) {
+    this.#parts = parts
+  }
+
+  read(slot: string, group: number, key: string): Uint8Array | undefined {
+    return this.#parts.values.getBinary(this.#keys.value(group, key, slot))
+  }
+
+  scan(after?: Place): IterableIterator<StoredEntry> {
+    const start =
+      after === undefined
+        ? FIRST_VALUE_KEY
+        : Buffer.from(this.#keys.value(after.group, after.key, after.slot))
+    const range = this.#parts.values.getRange({ start, exclusiveStart: after !== undefined })
+    const rows = range[Symbol.iterator]()
+    this.#openIterators++
+    return new ValueRows(rows, () => {
+      this.#openIterators--
+    })
+  }
+
+  timersAfter(after: DuePosition | undefined, limit: number): readonly DuePosition[] {
+    const start =
+      after === undefined || !Number.isFinite(after.due)
+        ? undefined
+        : this.#keys.timer(after.due, after.key)
+    if (after !== undefined && after.due > 0 && start === undefined) return []
+    const found: DuePosition[] = []
+    const options = start === undefined ? { limit } : { limit, start, exclusiveStart: true }
+    for (const key of this.#parts.due.getKeys(options)) found.push(parseTimerKey(key))
+    return found
+  }
+
+  async write(slice: CheckpointSlice): Promise<void> {
+    const { root, values, due } = this.#parts
+    let written: Promise<unknown> = this.#writing
+    // All of it within one turn of the event loop: lmdb makes that one transaction (B1).
+    for (const { slot, group, key, value } of slice.changes) {
+      const at = this.#keys.value(group, key, slot)
+      written = value === null ? values.remove(at) : values.put(at, value as Buffer)
+    }
+    for (const { key, from, to } of slice.timers) {
+      if (from === to) continue
+      if (from !== undefined) written = due.remove(this.#keys.timer(from, key))
+      if (to !== undefined) written = due.put(this.#keys.timer(to, key), PRESENT)
+    }
+    if (slice.note !== undefined)
+      written = values.put(NOTE_KEY, Buffer.from(JSON.stringify(slice.note)))
+    this.#writing = written.catch(() => undefined)
+    try {
+      await written
+      if (slice.note !== undefined) await root.flushed
+    } catch (error) {
+      throw await writeError(error)
+    }
+  }
+
+  note(): CheckpointNote | undefined {
+    const bytes = this.#parts.values.getBinary(NOTE_KEY)
+    return bytes === undefined ? undefined : (JSON.parse(bytes.toString()) as CheckpointNote)
+  }
+
+  async wipe(): Promise<void> {
+    await Promise.all([this.#parts.values.clearAsync(), this.#parts.due.clearAsync()])
+    await this.#parts.root.flushed
+  }
+
+  get openIterators(): number {
+    return this.#openIterators
+  }
+
+  /** Waits for what is being written; open iterators are the caller's to close first. */
+  async close(): Promise<void> {
+    assert(this.#openIterators === 0, 'iterators are closed before their backend')
+    await this.#writing
+    this.#parts.closed()
+  }
+}
+
+/** Rows of a range, counted until closed. The first is read at once, which fixes the snapshot (B4). */
+class ValueRows implements IterableIterator<StoredEntry> {
+  readonly #rows: Iterator<{ key: Buffer; value: Buffer }>
+  readonly #closed: () => void
+  #next: IteratorResult<{ key: Buffer; value: Buffer }>
+  #open = true
+
+  constructor(rows: Iterator<{ key: Buffer; value: Buffer }>, closed: () => void) {
+    this.#rows = rows
+    this.#closed = closed
+    this.#next = rows.next()
+  }
+
+  next(): IteratorResult<StoredEntry, undefined> {
+    if (!this.#open || this.#next.done === true) return this.return()
+    const { key, value } = this.#next.value
+    this.#next = this.#rows.next()
+    const [slot, group, text] = parseValueKey(key)
+    return { done: false, value: [slot, group, text, value] }
+  }
+
+  return(): IteratorResult<StoredEntry, undefined> {
+    if (this.#open) {
+      this.#open = false
+      this.#rows.return?.()
+      this.#closed()
+    }
+    return { done: true, value: undefined }
+  }
+
+  [Symbol.iterator](): this {
+    return this
+  }
+}
+
+/** lmdb tells why a commit failed through a promise of its own. */
+async function writeError(error: unknown): Promise<unknown> {
+  const cause =
+    error instanceof Error && 'commitError' in error
+      ? await Promise.resolve(error.commitError).catch((reason: unknown) => reason)
+      : error
+  const text = cause instanceof Error ? cause.message : String(cause)
+  return /ENOSPC|No space|MDB_MAP_FULL/i.test(text)
+    ? new OpportuneError('state_full', 'A checkpoint could not be written.', {}, cause)
+    : cause
+}

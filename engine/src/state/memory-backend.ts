@@ -1,0 +1,176 @@
+/**
+ * Checkpoints in memory: for tests, and for benchmarks without a disk. What it holds survives the
+ * store that wrote it, as a disk would; `copy` gives the state of a moment, as a crash would leave it.
+ *
+ * Rows and groups are never changed in place: a scan keeps the groups it began with (B4).
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { assert } from '../errors.ts'
+import { KEY_GROUPS } from '../hash.ts'
+import type { Millis } from '../time.ts'
+import { compareDue, compareStored } from './key-bytes.ts'
+import type {
+  Change,
+  CheckpointBackend,
+  CheckpointNote,
+  CheckpointSlice,
+  DuePosition,
+  StoredEntry,
+} from './port.ts'
+
+type Group = Map<string, Uint8Array>
+type Place = Pick<Change, 'slot' | 'group' | 'key'>
+
+export class MemoryBackend implements CheckpointBackend {
+  /** By group, then by slot and key. */
+  #groups: Group[] = emptyGroups()
+  /** Groups that a scan holds: they are copied before the next write. */
+  readonly #shared = new Set<Group>()
+  /** The timer index in order, but for what moved since; merged when it is asked for. */
+  #sorted: readonly DuePosition[] = []
+  readonly #moved = new Map<string, Millis | undefined>()
+  #note: CheckpointNote | undefined
+  #openIterators = 0
+  #writing = false
+
+  read(slot: string, group: number, key: string): Uint8Array | undefined {
+    return this.#groups[group]?.get(place(slot, key))
+  }
+
+  scan(after?: Place): IterableIterator<StoredEntry> {
+    for (const group of this.#groups) if (group.size > 0) this.#shared.add(group)
+    const rows = sortedRows([...this.#groups], after)
+    let open = true
+    this.#openIterators++
+    const close = (): void => {
+      if (open) this.#openIterators--
+      open = false
+    }
+    return {
+      next: () => {
+        if (!open) return { done: true, value: undefined }
+        const step = rows.next()
+        if (step.done === true) close()
+        return step
+      },
+      return: () => {
+        close()
+        return { done: true, value: undefined }
+      },
+      [Symbol.iterator]() {
+        return this
+      },
+    }
+  }
+
+  timersAfter(after: DuePosition | undefined, limit: number): readonly DuePosition[] {
+    const sorted = this.#index()
+    let low = 0
+    let high = after === undefined ? 0 : sorted.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (compareDue(sorted[middle] as DuePosition, after as DuePosition) <= 0) low = middle + 1
+      else high = middle
+    }
+    return sorted.slice(low, low + limit)
+  }
+
+  async write(slice: CheckpointSlice): Promise<void> {
+    assert(!this.#writing, 'one slice at a time')
+    this.#writing = true
+    // A turn of the event loop, as a disk would take: a checkpoint must not hold it up.
+    await nextTurn()
+    for (const { slot, group, key, value } of slice.changes) {
+      const rows = this.#writable(group)
+      // A copy: the value is a view into a chunk that should not live as long as this.
+      if (value === null) rows.delete(place(slot, key))
+      else rows.set(place(slot, key), new Uint8Array(value))
+    }
+    for (const { key, to } of slice.timers) this.#moved.set(key, to)
+    if (slice.note !== undefined) this.#note = slice.note
+    this.#writing = false
+  }
+
+  note(): CheckpointNote | undefined {
+    return this.#note
+  }
+
+  async wipe(): Promise<void> {
+    this.#groups = emptyGroups()
+    this.#moved.clear()
+    this.#sorted = []
+    this.#note = undefined
+  }
+
+  get openIterators(): number {
+    return this.#openIterators
+  }
+
+  async close(): Promise<void> {}
+
+  /** An independent backend with what is written now. */
+  copy(): MemoryBackend {
+    const copy = new MemoryBackend()
+    copy.#groups = this.#groups.map((group) => new Map(group))
+    copy.#sorted = this.#index()
+    copy.#note = this.#note
+    return copy
+  }
+
+  #index(): readonly DuePosition[] {
+    const moved = this.#moved
+    if (moved.size === 0) return this.#sorted
+    const arrived: DuePosition[] = []
+    for (const [key, due] of moved) if (due !== undefined) arrived.push({ due, key })
+    const stayed = this.#sorted.filter(({ key }) => !moved.has(key))
+    this.#sorted = mergeDue(stayed, arrived.sort(compareDue))
+    moved.clear()
+    return this.#sorted
+  }
+
+  #writable(group: number): Group {
+    const rows = this.#groups[group] as Group
+    if (!this.#shared.delete(rows)) return rows
+    const copy = new Map(rows)
+    this.#groups[group] = copy
+    return copy
+  }
+}
+
+export const memoryBackend = (): MemoryBackend => new MemoryBackend()
+
+const emptyGroups = (): Group[] => Array.from({ length: KEY_GROUPS }, () => new Map())
+
+/** Slot ids have no NUL, so the first one ends the slot. */
+const place = (slot: string, key: string): string => `${slot}\0${key}`
+
+function mergeDue(a: readonly DuePosition[], b: readonly DuePosition[]): DuePosition[] {
+  const merged: DuePosition[] = []
+  let i = 0
+  for (const next of b) {
+    for (; i < a.length && compareDue(a[i] as DuePosition, next) < 0; i++)
+      merged.push(a[i] as DuePosition)
+    merged.push(next)
+  }
+  for (; i < a.length; i++) merged.push(a[i] as DuePosition)
+  return merged
+}
+
+function* sortedRows(
+  groups: readonly Group[],
+  after: Place | undefined,
+): Generator<StoredEntry, undefined> {
+  const from: StoredEntry | undefined = after && [after.slot, after.group, after.key, NO_BYTES]
+  for (let group = from?.[1] ?? 0; group < KEY_GROUPS; group++) {
+    const rows: StoredEntry[] = []
+    for (const [at, value] of groups[group] ?? []) {
+      const cut = at.indexOf('\0')
+      rows.push([at.slice(0, cut), group, at.slice(cut + 1), value])
+    }
+    for (const row of rows.sort(compareStored))
+      if (from === undefined || compareStored(row, from) > 0) yield row
+  }
+  return undefined
+}
+
+const NO_BYTES = new Uint8Array(0)

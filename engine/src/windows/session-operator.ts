@@ -1,0 +1,196 @@
+/**
+ * Session windows as an operator: state is the key's sessions, and one timer a key, `window`, stands at
+ * or before the next instant a session closes or expires. It is armed lazily: a record that prolongs a
+ * session leaves it, and when it fires too early it is armed anew. So a record that prolongs the newest
+ * session, while that is open, allocates one object and reads no timer: the hot path.
+ *
+ * A session [first record, last record + gap] fires when task time shows that no record can join it any
+ * more, again for each record that joins it within the allowed lateness, and is then forgotten. A late
+ * record may also bridge two sessions, or move a fired session's bounds: the next result then names in
+ * `replaces` every result emitted before that it takes the place of. A table keyed by (key, start, end)
+ * that drops `replaces` before it takes the result is right at every moment. A fired session prolonged
+ * beyond task time is open again: its old result stands until it fires anew.
+ *
+ * A session is forgotten at its end + lateness: a record that would have joined it, and is itself not
+ * late, begins a session of its own, which may then overlap the forgotten one's result.
+ */
+import { type Context, type Operator, operator } from '../operator.ts'
+import { END, type Millis } from '../time.ts'
+import type { SessionAssigner } from './assigners.ts'
+import { sessionStateCodec } from './codecs.ts'
+import {
+  closesAt,
+  joined,
+  joins,
+  NOTHING,
+  newSession,
+  noSessions,
+  type Session,
+  type SessionState,
+  sessionStateOf,
+  sessionsOf,
+  touched,
+  uniteSessions,
+} from './sessions.ts'
+import {
+  type CombiningAggregate,
+  type KeyedWindow,
+  type WindowMeta,
+  type WindowOptions,
+  type WindowOutputs,
+  windowOutputs,
+} from './window.ts'
+
+const TIMER = 'window'
+
+type SessionContext<In, A, R> = Context<SessionState<A>, WindowOutputs<In, R>>
+
+export function sessionOperator<In, A, R>(
+  id: string,
+  assigner: SessionAssigner,
+  aggregate: CombiningAggregate<In, A, R>,
+  options: WindowOptions<A>,
+): Operator<In, SessionState<A>, WindowOutputs<In, R>> {
+  const sessions = new SessionWindows(assigner, aggregate, options)
+  return operator({
+    id,
+    state: {
+      version: options.version ?? 1,
+      initial: noSessions(aggregate.initial),
+      codec: sessionStateCodec(options.codec),
+    },
+    outputs: windowOutputs<In, R>(),
+    onRecord(value: In, cx) {
+      const state = cx.get()
+      const at = cx.time
+      const last = state.last
+      if (
+        state.count > 0 &&
+        at >= state.start &&
+        joins(assigner, at - last) &&
+        cx.now < closesAt(assigner, last)
+      )
+        cx.set({
+          start: state.start,
+          last: at > last ? at : last,
+          acc: aggregate.add(state.acc, value, at),
+          count: state.count + 1,
+          fired: false,
+          told: state.told,
+          older: state.older,
+        })
+      else sessions.add(value, state, cx)
+    },
+    onTimer: (_name, cx) => sessions.settle(sessionsOf(cx.get()), false, cx),
+    merge:
+      options.merge ?? ((mine, theirs) => uniteSessions(assigner, mine, theirs, aggregate.combine)),
+    ...(options.merge === undefined && {
+      onMerged: (_from: string, cx: SessionContext<In, A, R>) =>
+        sessions.settle(sessionsOf(cx.get()), false, cx),
+    }),
+  })
+}
+
+/** What happens off the hot path: configuration and behaviour, no state of its own. */
+class SessionWindows<In, A, R> {
+  private readonly by: SessionAssigner
+  private readonly aggregate: CombiningAggregate<In, A, R>
+  private readonly lateness: Millis
+  private readonly tellMeta: boolean
+
+  constructor(
+    assigner: SessionAssigner,
+    aggregate: CombiningAggregate<In, A, R>,
+    options: WindowOptions<A>,
+  ) {
+    this.by = assigner
+    this.aggregate = aggregate
+    this.lateness = options.lateness ?? 0
+    this.tellMeta = options.meta ?? false
+  }
+
+  /** A record that begins a session, bridges two, or joins one that is not the newest or not open. */
+  add(value: In, state: SessionState<A>, cx: SessionContext<In, A, R>): void {
+    const { by, aggregate } = this
+    const at = cx.time
+    const all = sessionsOf(state)
+    const [from, to] = touched(by, all, at)
+    // Sessions that still take records are never late, so only a session of its own can be.
+    const closes = closesAt(by, at)
+    if (from === to && closes + this.lateness <= cx.now) {
+      cx.emit('late', { key: cx.key, value, at, lateness: cx.now - closes })
+      return
+    }
+    let base = newSession(aggregate.initial, at)
+    for (let i = from; i < to; i++) {
+      const next = all[i] as Session<A>
+      if (i > from && this.tellMeta) this.tell('merged', next, cx)
+      base = i === from ? next : joined(base, next, aggregate.combine)
+    }
+    const grown: Session<A> = {
+      start: Math.min(base.start, at),
+      last: Math.max(base.last, at),
+      acc: aggregate.add(base.acc, value, at),
+      count: base.count + 1,
+      fired: false,
+      told: base.told,
+    }
+    if (from === to && this.tellMeta) this.tell('opened', grown, cx)
+    this.settle(all.toSpliced(from, to - from, grown), true, cx)
+  }
+
+  /**
+   * Fires and forgets what is due, stores the rest, arms the timer.
+   * @param changed whether `sessions` differ from what is stored: a timer that came too early should
+   *   not write
+   */
+  settle(sessions: readonly Session<A>[], changed: boolean, cx: SessionContext<In, A, R>): void {
+    const now = cx.now
+    let write = changed
+    const kept: Session<A>[] = []
+    let due = END
+    for (const session of sessions) {
+      const closes = closesAt(this.by, session.last)
+      const ended = closes <= now
+      const standing = ended && !session.fired ? this.fire(session, cx) : session
+      write ||= standing !== session
+      if (closes + this.lateness <= now) {
+        write = true
+        if (this.tellMeta) this.tell('expired', standing, cx)
+        continue
+      }
+      kept.push(standing)
+      due = Math.min(due, ended ? closes + this.lateness : closes)
+    }
+    if (kept.length === 0) {
+      cx.clear()
+      return
+    }
+    if (write) cx.set(sessionStateOf(kept))
+    const armed = cx.timerDue(TIMER)
+    // One that is due or spent no longer counts as armed; an earlier one finds its own way.
+    if (armed === undefined || armed <= now || armed > due) cx.setTimer(TIMER, due)
+  }
+
+  private fire(session: Session<A>, cx: SessionContext<In, A, R>): Session<A> {
+    const key = cx.key
+    const { start, told } = session
+    const end = session.last + this.by.gap
+    const window: KeyedWindow = { key, start, end }
+    const { aggregate } = this
+    // Without `result` R is A: see windowOperator.
+    const value = aggregate.result
+      ? aggregate.result(session.acc, window, key)
+      : (session.acc as unknown as R)
+    const replaces = told.filter((t) => t.key !== key || t.start !== start || t.end !== end)
+    if (replaces.length === 0) cx.emit('out', { key, start, end, value })
+    else cx.emit('out', { key, start, end, value, replaces })
+    if (this.tellMeta) this.tell(told.length > 0 ? 'refined' : 'fired', session, cx)
+    return { ...session, fired: true, told: this.lateness > 0 ? [window] : NOTHING }
+  }
+
+  private tell(kind: WindowMeta['kind'], session: Session<A>, cx: SessionContext<In, A, R>): void {
+    const { start, last, count } = session
+    cx.emit('meta', { key: cx.key, start, end: last + this.by.gap, kind, count })
+  }
+}

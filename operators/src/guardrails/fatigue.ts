@@ -1,0 +1,31 @@
+/**
+ * Who has had enough is left alone (FAT-1): many messages lately whatever became of them, or several
+ * of which none was opened. The second leg counts only messages whose opening would be known: on a
+ * channel that reports opens, and old enough to have been read.
+ */
+import { isPushed, sentWithin } from '../decide/touch-history.ts'
+import { type Guardrail, verdictsOf } from './guardrail.ts'
+
+const verdicts = verdictsOf('fatigue', 'FAT-1')
+
+export const fatigue: Guardrail = {
+  id: 'fatigue',
+  family: 'spam',
+  rules: ['FAT-1'],
+  evaluate({ channel, touches, plan, now }) {
+    if (!isPushed(channel)) return verdicts.pass({ exempt: channel })
+    const { caps } = plan
+    const sent = sentWithin(touches, now, caps.fatigueWindow)
+    const settled = sent.filter(
+      (touch) =>
+        now - touch.at >= caps.fatigueSettle &&
+        (touch.engaged || plan.set.channels[touch.channel]?.reports_opens === true),
+    )
+    const opened = settled.filter((touch) => touch.engaged).length
+    const evidence = { sent: sent.length, settled: settled.length, opened }
+    const unopened = opened === 0 && settled.length >= caps.fatigueUnopened
+    return sent.length >= caps.fatigueMessages || unopened
+      ? verdicts.block('communication_fatigue', evidence)
+      : verdicts.pass(evidence)
+  },
+}

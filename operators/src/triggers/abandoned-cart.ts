@@ -1,0 +1,29 @@
+/**
+ * A cart that is not empty stands still. Anchor: the last change of the cart; cause
+ * `cart:<last change>`. An order, or the last line taken out, cancels. A change after the trigger is a
+ * new cause; a change that happened before it but was told late is not.
+ */
+import { cartCount, cartValue, dearestLine } from './cart.ts'
+import { nothingCaused, type TriggerRule } from './rule.ts'
+import { firedUpTo } from './state.ts'
+
+export const abandonedCart: TriggerRule = {
+  kind: 'abandoned_cart',
+  pending(state, watch) {
+    const { cart } = state
+    if (cart.lines.length === 0 || cart.changedAt <= firedUpTo(state, watch.plan.id)) return null
+    return {
+      due: cart.changedAt + watch.plan.delay,
+      cause: `cart:${cart.changedAt}`,
+      mark: watch.plan.id,
+      facts: () => ({
+        changed_at: cart.changedAt,
+        cart_count: cartCount(cart),
+        cart_value: cartValue(cart),
+        product_name: dearestLine(cart)?.name ?? null,
+      }),
+    }
+  },
+  caused: nothingCaused,
+  stands: (state, trigger) => state.cart.lines.length > 0 && state.cart.changedAt <= trigger.at,
+}

@@ -1,0 +1,101 @@
+import * as fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { hours } from '#engine'
+import { cartAfter, mergeCarts } from './cart.ts'
+import { NEVER, type Signal } from './signals.ts'
+import {
+  mergeTriggerStates,
+  NOTHING_KNOWN,
+  stateAfter,
+  type TriggerState,
+  withFired,
+} from './state.ts'
+import { NOON } from './testing.ts'
+
+const arbLine = fc.record({
+  product: fc.constantFrom('lamp', 'rug', 'vase'),
+  name: fc.constantFrom(null, 'A name'),
+  quantity: fc.integer({ min: 0, max: 3 }),
+  price: fc.integer({ min: 0, max: 500 }),
+})
+const arbAt = fc.integer({ min: 0, max: 40 }).map((n) => NOON + hours(n))
+const lines = fc.array(arbLine, { maxLength: 3 })
+const always = { active: fc.boolean(), at: arbAt }
+const arbSignal: fc.Arbitrary<Signal> = fc.oneof(
+  fc.record({ ...always, kind: fc.constant('cart_added' as const), lines }),
+  fc.record({ ...always, kind: fc.constant('cart_removed' as const), lines }),
+  fc.record({ ...always, kind: fc.constant('cart_viewed' as const), lines }),
+  fc.record({
+    ...always,
+    kind: fc.constant('ordered' as const),
+    order: fc.constantFrom('1', '2', '3'),
+  }),
+  fc.record({
+    ...always,
+    kind: fc.constant('viewed' as const),
+    product: fc.constantFrom(null, 'A'),
+  }),
+  fc.record({ ...always, kind: fc.constant('signed_up' as const), since: arbAt }),
+)
+const arbState: fc.Arbitrary<TriggerState> = fc
+  .tuple(
+    fc.array(arbSignal, { maxLength: 12 }),
+    fc.array(fc.tuple(fc.constantFrom('a', 'b|churned'), arbAt), { maxLength: 3 }),
+  )
+  .map(([signals, fired]) =>
+    fired.reduce(
+      (state, [mark, due]) => withFired(state, mark, due),
+      signals.reduce(stateAfter, NOTHING_KNOWN),
+    ),
+  )
+
+test('[ING-7] merging trigger states is commutative and associative', () => {
+  fc.assert(
+    fc.property(arbState, arbState, arbState, (a, b, c) => {
+      expect(mergeTriggerStates(a, b)).toEqual(mergeTriggerStates(b, a))
+      expect(mergeTriggerStates(mergeTriggerStates(a, b), c)).toEqual(
+        mergeTriggerStates(a, mergeTriggerStates(b, c)),
+      )
+    }),
+    { numRuns: 300 },
+  )
+})
+
+test('[ING-7] the unknown customer changes nothing, and a cart merged with itself is itself', () => {
+  fc.assert(
+    fc.property(arbState, (a) => {
+      expect(mergeTriggerStates(a, NOTHING_KNOWN)).toEqual(a)
+      expect(mergeCarts(a.cart, a.cart)).toEqual(a.cart)
+    }),
+    { numRuns: 200 },
+  )
+})
+
+test('[TRG-2] what was put in before an order is gone, in whatever order the events arrive', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.record({ at: arbAt, product: fc.constantFrom('a', 'b') }), { maxLength: 8 }),
+      arbAt,
+      fc.nat(),
+      (puts, orderedAt, seat) => {
+        const signals: Signal[] = puts.map(({ at, product }) => ({
+          kind: 'cart_added',
+          at,
+          active: true,
+          lines: [{ product, name: null, quantity: 1, price: 100 }],
+        }))
+        signals.splice(seat % (puts.length + 1), 0, {
+          kind: 'ordered',
+          at: orderedAt,
+          active: true,
+          order: 'o',
+        })
+        const cart = signals.reduce(cartAfter, NOTHING_KNOWN.cart)
+        const left = new Set(puts.filter((put) => put.at > orderedAt).map((put) => put.product))
+        expect(new Set(cart.lines.map((line) => line.product))).toEqual(left)
+        expect(cart.clearedAt).toBeGreaterThan(NEVER)
+      },
+    ),
+    { numRuns: 200 },
+  )
+})

@@ -1,0 +1,90 @@
+/**
+ * What the triggers remember of a customer: anchors in event time, and how far each definition fired.
+ *
+ * T1 A definition that waits fires for an anchor (the last cart change, the last activity) only where
+ *    the anchor lies after the instant for which it fired last. So a cause fires once, a late event
+ *    cannot fire it again, and one number a definition is all the memory it takes.
+ * T2 Anchors are maxima (the signup a minimum) of event times: order of arrival does not matter.
+ * T3 Merging is commutative and associative: maxima, minima, a union of orders, carts per product.
+ */
+import { type Millis, stateSpec } from '#engine'
+import { type Cart, cartAfter, EMPTY_CART, mergeCarts } from './cart.ts'
+import { mergeOrders, NO_ORDERS, type Orders, ordersAfter } from './orders.ts'
+import { NEVER, type Signal } from './signals.ts'
+
+export interface TriggerState {
+  readonly cart: Cart
+  readonly orders: Orders
+  readonly viewedAt: Millis
+  readonly viewedProduct: string | null
+  readonly activeAt: Millis
+  /** The signup as told, else the first event. */
+  readonly since: Millis
+  /** By mark (a definition, or a definition and stage): the instant for which it fired last. */
+  readonly fired: Readonly<Record<string, Millis>>
+}
+
+export const NOTHING_KNOWN: TriggerState = {
+  cart: EMPTY_CART,
+  orders: NO_ORDERS,
+  viewedAt: NEVER,
+  viewedProduct: null,
+  activeAt: NEVER,
+  since: NEVER,
+  fired: {},
+}
+
+export const TRIGGERS = {
+  id: 'triggers',
+  state: stateSpec<TriggerState>({ version: 1, initial: NOTHING_KNOWN }),
+} as const
+
+export function stateAfter(state: TriggerState, signal: Signal): TriggerState {
+  const since = signal.kind === 'signed_up' ? signal.since : signal.at
+  const viewed = signal.kind === 'viewed' && signal.at >= state.viewedAt
+  return {
+    cart: cartAfter(state.cart, signal),
+    orders: ordersAfter(state.orders, signal),
+    viewedAt: viewed ? signal.at : state.viewedAt,
+    viewedProduct: viewed ? signal.product : state.viewedProduct,
+    activeAt: signal.active ? Math.max(state.activeAt, signal.at) : state.activeAt,
+    since: earliest(state.since, since),
+    fired: state.fired,
+  }
+}
+
+/** The instant for which a mark fired last. */
+export const firedUpTo = (state: TriggerState, mark: string): Millis => state.fired[mark] ?? NEVER
+
+export const withFired = (state: TriggerState, mark: string, due: Millis): TriggerState => ({
+  ...state,
+  fired: { ...state.fired, [mark]: Math.max(due, firedUpTo(state, mark)) },
+})
+
+const earliest = (a: Millis, b: Millis): Millis =>
+  a === NEVER ? b : b === NEVER ? a : Math.min(a, b)
+
+export function mergeTriggerStates(a: TriggerState, b: TriggerState): TriggerState {
+  const fired: Record<string, Millis> = {}
+  for (const mark of [...Object.keys(a.fired), ...Object.keys(b.fired)].sort())
+    fired[mark] = Math.max(firedUpTo(a, mark), firedUpTo(b, mark))
+  const viewer = laterView(a, b)
+  return {
+    cart: mergeCarts(a.cart, b.cart),
+    orders: mergeOrders(a.orders, b.orders),
+    viewedAt: viewer.viewedAt,
+    viewedProduct: viewer.viewedProduct,
+    activeAt: Math.max(a.activeAt, b.activeAt),
+    since: earliest(a.since, b.since),
+    fired,
+  }
+}
+
+const laterView = (a: TriggerState, b: TriggerState): TriggerState =>
+  a.viewedAt !== b.viewedAt
+    ? a.viewedAt > b.viewedAt
+      ? a
+      : b
+    : (a.viewedProduct ?? '') >= (b.viewedProduct ?? '')
+      ? a
+      : b

@@ -1,0 +1,115 @@
+/**
+ * The operator `triggers`: keeps what the kinds of trigger need, and fires each cause once.
+ *
+ * State: TriggerState (T1-T3). One timer, `next`, armed no later than the earliest pending cause of
+ * any definition. It is moved only to an earlier time; a timer that finds its cause gone arms the
+ * next one, so a busy customer does not rewrite it with every event, and a changed definition takes
+ * hold at the next record or timer of the customer.
+ *
+ * Causes that time brings about fire in the order (due, definition), those of one record in the order
+ * of the definitions. In history mode all of this happens as well: the causes are spent, and `decide`
+ * ignores what is emitted then.
+ */
+import { assert, type Context, operator, output } from '#engine'
+import type { CustomerEvent, Trigger, TriggerKind } from '../contract.ts'
+import { definitions } from '../definitions/broadcast.ts'
+import { createPlanner, type Plan, type TriggerPlan } from '../definitions/plan.ts'
+import { abandonedCart } from './abandoned-cart.ts'
+import { browseAbandonment } from './browse-abandonment.ts'
+import { dormancy } from './dormancy.ts'
+import { inactivity } from './inactivity.ts'
+import { purchaseMilestone } from './purchase-milestone.ts'
+import type { Pending, TriggerRule } from './rule.ts'
+import { signalOf } from './signals.ts'
+import { stageChange } from './stage-change.ts'
+import { mergeTriggerStates, stateAfter, TRIGGERS, type TriggerState, withFired } from './state.ts'
+
+export interface TriggerInput {
+  readonly event: CustomerEvent
+}
+
+const outputs = { trigger: output<Trigger>() }
+type Cx = Context<TriggerState, typeof outputs>
+
+export const RULES: Readonly<Record<TriggerKind, TriggerRule>> = {
+  abandoned_cart: abandonedCart,
+  browse_abandonment: browseAbandonment,
+  inactivity,
+  dormancy,
+  stage_change: stageChange,
+  purchase_milestone: purchaseMilestone,
+}
+
+/** Each firing spends a cause; a customer has at most a few for each definition at one instant. */
+const MAX_FIRINGS = 10_000
+
+export function createTriggers() {
+  const planOf = createPlanner()
+  const plan = (cx: Cx): Plan => planOf(cx.shared(definitions))
+  return operator({
+    ...TRIGGERS,
+    outputs,
+    broadcasts: [definitions],
+    merge: mergeTriggerStates,
+    onRecord(input: TriggerInput, cx: Cx) {
+      const signal = signalOf(input.event)
+      const before = cx.get()
+      const after = stateAfter(before, signal)
+      cx.set(after)
+      for (const trigger of plan(cx).triggers) {
+        const watch = { plan: trigger, lifecycle: plan(cx).lifecycle }
+        for (const caused of RULES[trigger.spec.on].caused(before, after, signal.at, watch))
+          emit(cx, trigger, caused)
+      }
+      settle(cx, plan(cx))
+    },
+    onTimer(_name, cx) {
+      settle(cx, plan(cx))
+    },
+    onMerged(_from, cx) {
+      settle(cx, plan(cx))
+    },
+  })
+}
+
+const emit = (cx: Cx, trigger: TriggerPlan, what: Pick<Trigger, 'at' | 'cause' | 'facts'>): void =>
+  cx.emit('trigger', {
+    kind: trigger.spec.on,
+    definition: trigger.id,
+    cause: what.cause,
+    at: what.at,
+    facts: what.facts,
+  })
+
+/** Fires what is due and sees to it that the next cause finds a timer. */
+function settle(cx: Cx, plan: Plan): void {
+  let state = cx.get()
+  for (let firings = 0; ; firings++) {
+    assert(firings < MAX_FIRINGS, 'the causes of one customer do not come to an end')
+    const next = earliest(state, plan)
+    if (next === undefined) return
+    if (next.pending.due > cx.now) {
+      const armed = cx.timerDue('next')
+      if (armed === undefined || armed > next.pending.due) cx.setTimer('next', next.pending.due)
+      return
+    }
+    const { due, cause, mark } = next.pending
+    emit(cx, next.trigger, { at: due, cause, facts: next.pending.facts() })
+    state = withFired(state, mark, due)
+    cx.set(state)
+  }
+}
+
+function earliest(
+  state: TriggerState,
+  plan: Plan,
+): { readonly trigger: TriggerPlan; readonly pending: Pending } | undefined {
+  let first: { trigger: TriggerPlan; pending: Pending } | undefined
+  for (const trigger of plan.triggers) {
+    const watch = { plan: trigger, lifecycle: plan.lifecycle }
+    const pending = RULES[trigger.spec.on].pending(state, watch)
+    if (pending !== null && (first === undefined || pending.due < first.pending.due))
+      first = { trigger, pending }
+  }
+  return first
+}

@@ -1,0 +1,192 @@
+/**
+ * Feeds a file into the `import` topic so that its outcome depends on the file alone.
+ *
+ * D1 What is appended, and in what order, is a function of the file and the options: a feed that was
+ *    cut off goes on where the topic ends.
+ * D2 The stream stands still before time crosses a midnight: the day's cut points are computed from
+ *    states as of that midnight and are in force an hour later, however fast the file is read.
+ * D3 It stands still before and after a record that may link two identities: what the other identity
+ *    did before is all in, whatever the batch size or the number of partitions.
+ * D4 Rows that are no events are appended as they are: the router refuses them, with their bytes.
+ * D5 Time is the event's own: record timestamps are event times, never older than the ones before.
+ */
+import { CONTROL_KEY, days, hours, type Millis, type OutgoingRecord } from '#engine'
+import type { ImportRecord } from '../imports/index.ts'
+
+/** What a feed needs of the running engine. */
+export interface FeedTarget {
+  /** How many records the import topic has. */
+  end(): Promise<number>
+  append(records: readonly OutgoingRecord[]): Promise<void>
+  /** Resolves when everything appended has been processed and nothing moves any more. */
+  settled(): Promise<void>
+}
+
+export interface FeedOptions {
+  /** Event time from which records are live; absent: all of them. */
+  readonly liveFrom?: Millis
+  /** How far time goes on after the last event (timers that wait then fire), in ms. */
+  readonly tail?: Millis
+  /** Records per append. */
+  readonly batch?: number
+  readonly onProgress?: (read: number) => void
+}
+
+export interface FeedResult {
+  /** Rows read from the file as records, accepted or not. */
+  readonly read: number
+  /** The time the engine stands at. */
+  readonly until: Millis | null
+}
+
+type Step = { readonly record: OutgoingRecord } | { readonly settle: true }
+
+const DAY = days(1)
+/** When the cut points of a midnight come into force. */
+const IN_FORCE = hours(1)
+const LINKS_REMEMBERED = 100_000
+
+export async function feed(
+  records: AsyncIterable<readonly ImportRecord[]>,
+  target: FeedTarget,
+  options: FeedOptions,
+): Promise<FeedResult> {
+  const plan = new FeedPlan(options)
+  const pump = new Pump(target, options.batch ?? 500)
+  await pump.start()
+  for await (const batch of records) {
+    for (const record of batch) for (const step of plan.steps(record)) await pump.take(step)
+    options.onProgress?.(plan.read)
+  }
+  for (const step of plan.finish()) await pump.take(step)
+  await pump.flush()
+  await target.settled()
+  return { read: plan.read, until: plan.time }
+}
+
+/** Turns records into appends and stand-stills; pure but for what it remembers. */
+export class FeedPlan {
+  read = 0
+  /** Largest time so far. */
+  time: Millis | null = null
+  #live: boolean
+  readonly #options: FeedOptions
+  readonly #links = new Set<string>()
+
+  constructor(options: FeedOptions) {
+    this.#options = options
+    this.#live = false
+  }
+
+  *steps(record: ImportRecord): Generator<Step> {
+    this.read++
+    if (record.kind === 'rejected') {
+      yield { record: this.#record(Buffer.from(record.bytes), this.time ?? 0) }
+      return
+    }
+    const at = Math.max(timeOf(record.call['timestamp']) ?? this.time ?? 0, this.time ?? 0)
+    yield* this.#moveTo(at)
+    const links = this.#mayLink(record.call)
+    if (links) yield { settle: true }
+    yield { record: this.#record(Buffer.from(JSON.stringify(record.call)), at) }
+    if (links) yield { settle: true }
+  }
+
+  *finish(): Generator<Step> {
+    if (this.time !== null) yield* this.#moveTo(this.time + (this.#options.tail ?? 0))
+    if (!this.#live) yield control({ live: true }, this.time ?? 0)
+    yield control({ mark: this.time ?? 0 }, this.time ?? 0)
+    yield { settle: true }
+    yield control({ end: true }, this.time ?? 0)
+  }
+
+  /** Lets time go on to `at`, standing still at each midnight on the way and when history ends. */
+  *#moveTo(at: Millis): Generator<Step> {
+    const from = this.time
+    this.time = at
+    const { liveFrom } = this.#options
+    const goesLive = !this.#live && (liveFrom === undefined || at >= liveFrom)
+    if (from !== null) yield* this.#midnights(from, at)
+    if (!goesLive) return
+    this.#live = true
+    if (liveFrom !== undefined && from !== null)
+      yield control({ mark: Math.max(from, Math.min(at, liveFrom)) }, at)
+    yield control({ live: true }, at)
+  }
+
+  *#midnights(from: Millis, to: Millis): Generator<Step> {
+    // A gap of years needs no stand-still per day: nothing changes between its first and last days.
+    let midnight = (Math.floor(from / DAY) + 1) * DAY
+    for (; midnight <= to; midnight += DAY) {
+      yield control({ mark: midnight }, midnight)
+      yield { settle: true }
+      if (to >= midnight + IN_FORCE) yield control({ mark: midnight + IN_FORCE }, midnight + IN_FORCE)
+    }
+  }
+
+  #record(value: Buffer, timestamp: Millis): OutgoingRecord {
+    return { key: null, value, timestamp }
+  }
+
+  /** Whether the record names two ids that were not seen together before. */
+  #mayLink(call: Readonly<Record<string, unknown>>): boolean {
+    const ids = [call['userId'], call['anonymousId'], call['previousId']].filter(
+      (id) => id !== undefined && id !== null,
+    )
+    if (ids.length < 2) return false
+    const link = JSON.stringify(ids)
+    if (this.#links.has(link)) return false
+    // Forgetting one costs a stand-still too many, never one too few.
+    if (this.#links.size >= LINKS_REMEMBERED) this.#links.clear()
+    this.#links.add(link)
+    return true
+  }
+}
+
+/** Appends in batches, skipping what an earlier run of the same feed appended already. */
+class Pump {
+  readonly #target: FeedTarget
+  readonly #batch: number
+  readonly #waiting: OutgoingRecord[] = []
+  #skip = 0
+
+  constructor(target: FeedTarget, batch: number) {
+    this.#target = target
+    this.#batch = batch
+  }
+
+  async start(): Promise<void> {
+    this.#skip = await this.#target.end()
+    if (this.#skip > 0) await this.#target.settled()
+  }
+
+  async take(step: Step): Promise<void> {
+    if ('settle' in step) {
+      if (this.#skip > 0) return
+      await this.flush()
+      await this.#target.settled()
+      return
+    }
+    if (this.#skip > 0) {
+      this.#skip--
+      return
+    }
+    this.#waiting.push(step.record)
+    if (this.#waiting.length >= this.#batch) await this.flush()
+  }
+
+  async flush(): Promise<void> {
+    if (this.#waiting.length === 0) return
+    await this.#target.append(this.#waiting.splice(0))
+  }
+}
+
+const control = (order: object, timestamp: Millis): Step => ({
+  record: { key: Buffer.from(CONTROL_KEY), value: Buffer.from(JSON.stringify(order)), timestamp },
+})
+
+function timeOf(value: unknown): Millis | null {
+  if (typeof value !== 'string' && typeof value !== 'number') return null
+  const at = typeof value === 'number' ? value : Date.parse(value)
+  return Number.isFinite(at) ? at : null
+}
