@@ -126,6 +126,7 @@ const LAYERS: readonly Case[] = [
   layer('operators/src/a.ts', '#engine/src/time.ts', 'A layer has one entry'),
   layer('operators/src/a.ts', 'node:fs', 'Operators do no I/O'),
   layer('operators/src/a.ts', 'node:fs/promises', 'Operators do no I/O'),
+  layer('operators/src/a.test.ts', '#sinks', 'operators import only #engine and #models'),
   layer('sinks/src/a.ts', '#operators', 'sinks import only #engine'),
   layer('benchmarks/src/a.ts', '#server', 'nothing imports server'),
   layer('simulator/src/a.ts', '../../server/src/x.ts', 'through its entry only'),
@@ -205,6 +206,9 @@ const DETERMINISM: readonly Case[] = [
 const FINE: Readonly<Record<string, string>> = {
   'operators/src/fine.ts':
     "import { x } from '#engine'\nimport { y } from '#models'\nexport const a = [x, y, new Date(0), Date.UTC(2026, 1), new Intl.NumberFormat('en')]\n",
+  'operators/src/files.test.ts':
+    "import { readFileSync } from 'node:fs'\nimport { expect, test } from 'vitest'\ntest('x', () => {\n  expect(readFileSync('x')).toBe('')\n})\n",
+  'engine/src/conformance/rules.ts': `export function rules(): number {\n  let x = 0\n${lines(80, (i) => `  x += ${i}`)}\n  return x\n}\n`,
   'operators/src/fine.test.ts': `import { describe, expect, test } from 'vitest'\ndescribe('long', () => {\n  test('x', () => {\n${lines(80, () => '    expect(Date.now()).toBeGreaterThan(0)')}\n  })\n})\n`,
   'server/src/fine.ts':
     "import { a } from '#engine'\nimport { b } from '#operators'\nimport { c } from '#sinks'\nimport { d } from '#simulator'\nexport const e = [a, b, c, d, Date.now()]\n",

@@ -54,7 +54,10 @@ export function missingEntries(lock) {
           `${from} asks for ${name}@${version}, which cannot be completed from its name`,
         )
       const key = `node_modules/${name}`
-      const entry = { version, ...platform, ...(parent.dev ? { dev: true } : {}), optional: true }
+      const facts = { ...platform, ...(parent.dev ? { dev: true } : {}), optional: true }
+      // In npm's own order, so that its next write changes nothing: the version, the rest by name.
+      const byName = Object.entries(facts).toSorted(([a], [b]) => (a < b ? -1 : 1))
+      const entry = { version, ...Object.fromEntries(byName) }
       missing.set(key, { key, entry })
     }
   }

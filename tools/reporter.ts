@@ -8,7 +8,7 @@
  */
 import type { Reporter, TestModule } from 'vitest/node'
 
-export interface Tally {
+interface Tally {
   readonly passed: number
   readonly failed: number
   /** Names of skipped tests with the reason they gave. */
@@ -16,10 +16,10 @@ export interface Tally {
 }
 
 /** The parts of a finished run that count; `TestModule` has them all. */
-export type FinishedModule = Pick<TestModule, 'errors' | 'children'>
+type FinishedModule = Pick<TestModule, 'errors' | 'children'>
 
 /** Counts a finished run. `strayErrors`: errors that belong to no test. */
-export function tally(modules: readonly FinishedModule[], strayErrors: number): Tally {
+function tally(modules: readonly FinishedModule[], strayErrors: number): Tally {
   let passed = 0
   let failed = strayErrors
   const skipped: { name: string; reason: string | undefined }[] = []
@@ -38,7 +38,7 @@ export function tally(modules: readonly FinishedModule[], strayErrors: number): 
 }
 
 /** The lines to print, the count last; `wrong` where the run must not pass because of them. */
-export function closingLines(counts: Tally): { lines: readonly string[]; wrong: boolean } {
+function closingLines(counts: Tally): { lines: readonly string[]; wrong: boolean } {
   const mute = counts.skipped.filter((it) => it.reason === undefined)
   const lines = counts.skipped.map((it) => `skipped: ${it.name}: ${it.reason ?? 'NO REASON GIVEN'}`)
   if (mute.length > 0)

@@ -4,7 +4,7 @@
  *   npm run requirements                 the table, then what is wrong
  *   npm run requirements -- --check      only what is wrong
  *
- * Exit code 1 where a rule marked built has no test, a rule marked planned has some, or a test
+ * Exit code 1 where a rule marked built or partly has no test, a rule marked planned has some, or a test
  * carries an id that no rule has.
  */
 import { projectCoverage } from './project-coverage.ts'

@@ -42,9 +42,11 @@ const judge = (
 
 describe('reading', () => {
   test('a name may carry several ids, in one bracket or more', () => {
-    expect(testNames(testFile('[ING-4][E1] keeps bytes', '[E2, E3a] both', 'no id [E9]'))).toEqual([
+    expect(
+      testNames(testFile('[ING-4][E1] keeps bytes', '[E2, E3a] [E4] all', 'no id [E9]')),
+    ).toEqual([
       { ids: ['ING-4', 'E1'], title: 'keeps bytes', file: 'engine/src/x.test.ts' },
-      { ids: ['E2', 'E3a'], title: 'both', file: 'engine/src/x.test.ts' },
+      { ids: ['E2', 'E3a', 'E4'], title: 'all', file: 'engine/src/x.test.ts' },
     ])
   })
 
@@ -86,6 +88,12 @@ describe('complaints', () => {
       [requirement('ING-4', 'built')],
       [],
       'ING-4 is marked built',
+    ],
+    [
+      'a partly built one without a test',
+      [requirement('ING-4', 'partly')],
+      [],
+      'ING-4 is marked partly',
     ],
     [
       'a planned one with tests',

@@ -44,7 +44,7 @@ export interface SourceText {
 }
 
 const ID = '[A-Z]{1,5}-?\\d+[a-z]?'
-const NAME = new RegExp(`(['"\`])((?:\\[${ID}(?:[ ,]+${ID})*\\])+)([^'"\`\\n]*)`, 'g')
+const NAME = new RegExp(`(['"\`])((?:\\[${ID}(?:[ ,]+${ID})*\\] ?)+)([^'"\`\\n]*)`, 'g')
 const SPEC_RULE = new RegExp(`^- \\*\\*(${ID})\\*\\*[:.]?\\s+(.+)$`, 'gm')
 const HEADER_RULE = new RegExp(`^ \\* (${ID}) (\\S.*)$`, 'gm')
 
@@ -152,8 +152,8 @@ export function complaints(found: Coverage): readonly string[] {
   const wrong: string[] = [...found.clashes]
   for (const { id, status } of found.requirements) {
     const count = tests.get(id)?.length ?? 0
-    if (status === 'built' && count === 0)
-      wrong.push(`${id} is marked built and no test carries it`)
+    if (status !== 'planned' && count === 0)
+      wrong.push(`${id} is marked ${status} and no test carries it`)
     if (status === 'planned' && count > 0)
       wrong.push(`${id} is marked planned and ${count} tests carry it: mark it partly or built`)
   }

@@ -9,6 +9,31 @@ export {
   findError,
   OpportuneError,
 } from './errors.ts'
+export { type FrameItem, FrameReader } from './frame/frame.ts'
+export { hash53, hashPair, KEY_GROUPS, keyGroup, murmur3 } from './hash.ts'
+export {
+  type CommittedPosition,
+  createSimulatedLog,
+  type EmbeddedLog,
+  type EmbeddedLogOptions,
+  type EpochPosition,
+  type EpochTransaction,
+  type EventLog,
+  type FaultPlan,
+  type LogAppender,
+  type LogBatch,
+  type LogMember,
+  type LogReader,
+  openEmbeddedLog,
+  openEmbeddedLogReadOnly,
+  type OutgoingRecord,
+  type PartitionBounds,
+  partitionKey,
+  type ReadOnlyLog,
+  type SimulatedLog,
+  type TopicPartition,
+  type TopicSpec,
+} from './log/index.ts'
 export {
   broadcast,
   type Broadcast,
@@ -24,4 +49,36 @@ export {
   type StateSpec,
   stateSpec,
 } from './operator.ts'
+export type { DeadLetter } from './runtime/changelog.ts'
+export { partitionOf } from './runtime/partition.ts'
+export { CONTROL_KEY } from './runtime/source-time.ts'
+export type { Task, TaskStats } from './runtime/task.ts'
+export { type OpenedState, Worker, type WorkerOptions } from './runtime/worker.ts'
+export {
+  type CheckpointBackend,
+  KeyedState,
+  memoryBackend,
+  type SlotSpec,
+  StateEnvironment,
+  type StoreStats,
+} from './state/index.ts'
 export { BEGINNING, days, END, hours, type Millis, minutes, seconds } from './time.ts'
+export {
+  describe,
+  type DescribedNode,
+  type DescribedStage,
+  describeMermaid,
+  describeText,
+  type Description,
+} from './topology/describe.ts'
+export type {
+  InboxSpec,
+  Plan,
+  RecordInfo,
+  SinkChain,
+  SinkSpec,
+  SourceClock,
+  SourceSpec,
+  Stage,
+} from './topology/plan.ts'
+export { Inbox, KeyedStream, Stream, Topology, topology } from './topology/topology.ts'

@@ -39,8 +39,8 @@ export function findPackageRoot(from: string): string {
   }
 }
 
-/** Absolute path of the package's root directory. */
-export const PACKAGE_ROOT = findPackageRoot(dirname(fileURLToPath(import.meta.url)))
+/** Absolute path; `packagePath('.')` for others. */
+const PACKAGE_ROOT = findPackageRoot(dirname(fileURLToPath(import.meta.url)))
 
 /** Absolute path of a file of the package, given relative to its root with forward slashes. */
 export const packagePath = (relative: string): string => join(PACKAGE_ROOT, ...relative.split('/'))

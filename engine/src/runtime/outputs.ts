@@ -38,6 +38,8 @@ class FrameDestination implements Destination {
   readonly frame: FrameWriter
   readonly closed: Buffer[] = []
   open = false
+  /** What the open frame says of when live time began. */
+  liveFrom: Millis = BEGINNING
   sentMark: Millis = BEGINNING
   #before: FrameMark = { position: 0, mark: BEGINNING, items: 0 }
   #wasOpen = false
@@ -146,12 +148,16 @@ export class Outputs {
 
   #add<T>(to: FrameDestination | undefined, item: Omit<FrameItem, 'value'>, value: T, codec: Codec<T>): void {
     assert(to !== undefined, 'the partition exists')
+    if (to.open && to.liveFrom !== this.liveFrom) to.close(to.frame.position().mark)
     this.#touch(to)
-    if (!to.open) {
-      to.frame.open(this.#options.task, this.liveFrom, item.mark)
-      to.open = true
-    }
+    if (!to.open) this.#open(to, item.mark)
     to.frame.add(item, value, codec)
+  }
+
+  #open(to: FrameDestination, mark: Millis): void {
+    to.frame.open(this.#options.task, this.liveFrom, mark)
+    to.liveFrom = this.liveFrom
+    to.open = true
   }
 
   /** What frames opened from now on say of when live time began. */
@@ -179,11 +185,10 @@ export class Outputs {
     const batches: OutgoingBatch[] = []
     for (const partitions of this.#frames.values())
       for (const to of partitions) {
+        // What came before live time began must not share a frame with a later mark.
+        if (to.open && to.liveFrom !== this.liveFrom) to.close(to.frame.position().mark)
+        if (!to.open && to.carriesTime && this.#markDue(to.sentMark, mark)) this.#open(to, mark)
         if (to.open) to.close(Math.max(mark, to.frame.position().mark))
-        else if (to.carriesTime && this.#markDue(to.sentMark, mark)) {
-          to.frame.open(this.#options.task, this.liveFrom, mark)
-          to.close(mark)
-        }
         if (to.closed.length === 0) continue
         batches.push({
           topic: to.topic,

@@ -1,17 +1,21 @@
 /**
- * Brings a task back to its last commit: the checkpoint, then the changelog behind it.
- *
- * S1 A checkpoint later than the committed epoch, or one whose catch-up does not end at it, is
- *    discarded and the state rebuilt from the whole changelog.
- * S2 State that the topology no longer has, or has in another version without migration, is refused.
+ * Brings a task back to its last commit: the checkpoint, then the changelog behind it (rules R2, R7,
+ * R8 of SPEC.md).
  */
 import { OpportuneError } from '../errors.ts'
-import type { EventLog, TopicPartition } from '../log/port.ts'
-import { checkLayout } from '../state/layout.ts'
-import type { Change } from '../state/port.ts'
+import type { EventLog, LogBatch, TopicPartition } from '../log/port.ts'
+import {
+  type Change,
+  type ChangelogBatch,
+  checkLayout,
+  type Layout,
+  restoreState,
+  type SlotSpec,
+  usableCheckpoint,
+} from '../state/index.ts'
 import { broadcastOf, changeFromRecord, TASK_SLOT } from './changelog.ts'
 import type { Task } from './task.ts'
-import { decodeTaskState, decodeWhole, type TaskState } from './task-state.ts'
+import { decodeTaskState, decodeWhole, encodeWhole, type TaskState } from './task-state.ts'
 import type { OpenedState } from './worker.ts'
 
 export interface CommittedMetadata {
@@ -22,6 +26,7 @@ export interface CommittedMetadata {
 
 export interface RestoreOptions {
   readonly task: Task
+  readonly slots: readonly SlotSpec[]
   readonly state: OpenedState | null
   readonly log: EventLog
   readonly changelog: TopicPartition
@@ -29,62 +34,111 @@ export interface RestoreOptions {
   readonly drops: readonly string[]
 }
 
-export async function restoreTask(options: RestoreOptions): Promise<void> {
+/** @returns the layout that this run's checkpoints note. @throws state_vanished, state_version, state_mismatch */
+export async function restoreTask(options: RestoreOptions): Promise<Layout> {
   const { task, state, committed } = options
-  const note = state?.backend.note()
-  if (note !== undefined) checkLayout(note.layout, task.layout, options.drops)
-  const usable =
-    note?.task !== undefined && committed !== null && note.epoch <= committed.epoch
-  if (note !== undefined && !usable) await state?.backend.wipe()
-  const start = usable && note.task !== undefined ? decodeWhole(note.task) : null
-  const from = usable ? note.changelogOffset : 0
-  let restored = await catchUp(options, from, start)
-  if (usable && restored?.epoch !== committed.epoch) {
+  const epoch = committed?.epoch ?? 0
+  const stored = state?.backend.note()
+  const { layout } = checkLayout(stored?.layout ?? [], options.slots, options.drops)
+  const note = state === null ? undefined : await usableCheckpoint(state.backend, epoch)
+  const start = note?.task === undefined ? null : decodeWhole(note.task)
+  let restored = await catchUp(options, layout, start, note?.changelogOffset)
+  if (start !== null && restored?.epoch !== epoch) {
     await state?.backend.wipe()
-    restored = await catchUp(options, 0, null)
+    restored = await catchUp(options, layout, null, 0)
   }
-  const epoch = restored?.epoch ?? 0
-  if (epoch !== (committed?.epoch ?? 0))
+  if ((restored?.epoch ?? 0) !== epoch)
     throw new OpportuneError(
       'state_mismatch',
-      `The changelog of ${task.id} ends at epoch ${epoch}, its position at ${committed?.epoch ?? 0}.`,
+      `The changelog of ${task.id} ends at epoch ${restored?.epoch ?? 0}, its position at ${epoch}.`,
       { task: task.id },
     )
-  await state?.restored()
   if (restored !== null) task.restore(restored)
+  return layout
 }
 
 /** Reads the changelog from `from` on; null where the task never committed. */
 async function catchUp(
   options: RestoreOptions,
-  from: number,
+  layout: Layout,
   start: TaskState | null,
+  from: number | undefined,
 ): Promise<TaskState | null> {
-  const { task, state, log, changelog } = options
+  const { task, state } = options
+  const found = new Found(task.id, start)
+  const changelog = epochs(options, found, start === null ? 0 : (from ?? 0))
+  if (state === null) for await (const _ of changelog) continue
+  else
+    await restoreState({
+      store: state.store,
+      note: start === null ? undefined : state.backend.note(),
+      changelog,
+      layout,
+      taskState: () => encodeWhole(found.state ?? EMPTY),
+    })
+  return found.state
+}
+
+const EMPTY = { epoch: 0 } as TaskState
+
+/** The newest task state and broadcast values on the way through a changelog. */
+class Found {
+  state: TaskState | null
+  readonly #task: string
+  readonly #shared: Map<string, unknown>
+
+  constructor(task: string, start: TaskState | null) {
+    this.#task = task
+    this.state = start
+    this.#shared = new Map(start?.shared)
+  }
+
+  /** @returns whether the change was the task's own, and if it ended an epoch */
+  take(change: Change): 'state' | 'own' | 'epoch' {
+    const broadcast = broadcastOf(change.slot)
+    if (change.slot !== TASK_SLOT && broadcast === undefined) return 'state'
+    if (change.key !== this.#task || change.value === null) return 'own'
+    if (broadcast !== undefined) {
+      this.#shared.set(broadcast, JSON.parse(Buffer.from(change.value).toString('utf8')))
+      return 'own'
+    }
+    this.state = { ...decodeTaskState(change.value), shared: new Map(this.#shared) }
+    return 'epoch'
+  }
+}
+
+/** The changelog epoch by epoch, as `restoreState` wants it. */
+async function* epochs(
+  options: RestoreOptions,
+  found: Found,
+  from: number,
+): AsyncGenerator<ChangelogBatch> {
+  let changes: Change[] = []
+  for await (const batch of read(options, from))
+    for (let i = 0; i < batch.length; i++) {
+      const key = batch.key(i)
+      if (key === null) continue
+      const change = changeFromRecord(key, batch.value(i))
+      const kind = found.take(change)
+      if (kind === 'state') changes.push(change)
+      if (kind !== 'epoch') continue
+      yield { epoch: found.state?.epoch ?? 0, nextOffset: batch.offset(i) + 1, changes }
+      changes = []
+    }
+}
+
+async function* read(options: RestoreOptions, from: number): AsyncGenerator<LogBatch> {
+  const { log, changelog } = options
   const reader = log.reader()
-  const shared = new Map(start?.shared)
-  let last = start
   try {
     const [bounds] = await log.bounds([changelog])
     for (let offset = from; offset < (bounds?.end ?? 0); ) {
       const batch = await reader.read(changelog, offset, { maxRecords: 5_000, maxBytes: 4 << 20 })
-      if (batch === undefined) break
-      const changes: Change[] = []
-      for (let i = 0; i < batch.length; i++) {
-        const key = batch.key(i)
-        if (key === null) continue
-        const change = changeFromRecord(key, batch.value(i))
-        const id = broadcastOf(change.slot)
-        if (change.slot !== TASK_SLOT && id === undefined) changes.push(change)
-        else if (change.key !== task.id || change.value === null) continue
-        else if (id === undefined) last = decodeTaskState(change.value)
-        else shared.set(id, JSON.parse(Buffer.from(change.value).toString('utf8')))
-      }
-      state?.restore(changes)
+      if (batch === undefined) return
+      yield batch
       offset = batch.nextOffset
     }
   } finally {
     await reader.close()
   }
-  return last === null ? null : { ...last, shared }
 }

@@ -12,6 +12,7 @@
  * E4 `abort` restores state, clock, broadcasts, chains and marks to what the last commit left.
  * E5 Results do not depend on where slices begin and end.
  */
+import { asBuffer } from '../codec/bytes.ts'
 import { findError, OpportuneError } from '../errors.ts'
 import { type FrameItem, FrameReader } from '../frame/frame.ts'
 import type { LogBatch } from '../log/port.ts'
@@ -121,6 +122,7 @@ export class Task implements ContextHost {
       else this.#runSource(batch)
     }
     this.#fireDue()
+    this.#outputs.liveFrom = this.liveFrom
     this.#settleMark()
   }
 
@@ -168,11 +170,6 @@ export class Task implements ContextHost {
     return this.#committed
   }
 
-  /** The state slots' layout, to refuse what vanished or changed. */
-  get layout(): readonly { readonly id: string; readonly version: number }[] {
-    return this.stage.operators.map(({ operator }) => ({ id: operator.id, version: operator.state.version }))
-  }
-
   transfer(from: number, target: string, link: string): void {
     const { current, store } = this
     if (current.entry === null) return
@@ -190,7 +187,8 @@ export class Task implements ContextHost {
       current.offset = batch.offset(i)
       current.appendedAt = batch.timestamp(i)
       if (source.control(batch.key(i), bytes) || bytes === null) continue
-      current.bytes = bytes as Buffer
+      current.bytes = asBuffer(bytes)
+      current.time = current.appendedAt
       this.stats.records++
       this.#begin(null)
       try {

@@ -15,7 +15,7 @@ import { ByteWriter } from '../codec/bytes.ts'
 import { assert, findError, OpportuneError } from '../errors.ts'
 import type { EventLog, LogBatch, LogMember, TopicPartition } from '../log/port.ts'
 import { partitionKey } from '../log/port.ts'
-import type { Change, CheckpointBackend, KeyedStore, SlotSpec } from '../state/port.ts'
+import type { CheckpointBackend, KeyedState, Layout, SlotSpec } from '../state/index.ts'
 import type { Millis } from '../time.ts'
 import type { Plan, Stage } from '../topology/plan.ts'
 import { changeToRecord } from './changelog.ts'
@@ -34,7 +34,7 @@ export interface WorkerOptions {
   /** Wall clock, ms; read once per cycle. */
   readonly now: () => Millis
   /** Opens the state of one task. Called with the partition claimed. */
-  readonly openState: (task: string, slots: readonly SlotSpec[]) => Promise<OpenedState>
+  readonly openState: (task: string, slots: readonly SlotSpec[]) => OpenedState
   readonly slice?: { readonly maxRecords: number; readonly maxBytes: number }
   readonly timersPerSlice?: number
   /** Task time between marks on quiet partitions, and wall time between looks at idle sources. */
@@ -47,18 +47,16 @@ export interface WorkerOptions {
 }
 
 export interface OpenedState {
-  readonly store: KeyedStore
+  readonly store: KeyedState
   readonly backend: CheckpointBackend
-  /** Takes changelog records in while the task is restored. */
-  restore(changes: readonly Change[]): void
-  /** Called once, after the last of them. */
-  restored(): Promise<void>
 }
 
 interface Running {
   readonly task: Task
   readonly at: TopicPartition
   readonly state: OpenedState | null
+  readonly slots: readonly SlotSpec[]
+  layout: Layout
   position: number
   checkpointing: Promise<void> | null
   checkpointedAt: Millis
@@ -77,7 +75,10 @@ export class Worker {
   #aborts = 0
   #loop: Promise<void> | null = null
   #lastTick = 0
-  #checkpointFailure: unknown = null
+  /** What a claim or a checkpoint in the background died of. */
+  #failure: unknown = null
+  #claiming: Promise<void> = Promise.resolve()
+  #inFlight: Promise<void> = Promise.resolve()
   /** Epochs committed, records in, commits aborted: for metrics. */
   readonly stats = { epochs: 0, records: 0, aborts: 0, restoreMs: 0 }
 
@@ -96,10 +97,12 @@ export class Worker {
     await log.ensureTopics(plan.topics)
     this.#member = await log.member({ group: plan.id, id })
     await this.#member.subscribe([...this.#stages.keys()], {
-      claimed: (partitions) => this.#claim(partitions),
+      claimed: (partitions) => this.#claims(partitions),
       revoked: (partitions) => this.#release(partitions, true),
       lost: (partitions) => void this.#release(partitions, false),
     })
+    await this.#claiming
+    this.#raiseFailure()
   }
 
   /** Runs cycles until stopped. */
@@ -129,7 +132,7 @@ export class Worker {
   async cycle(waitMs: Millis): Promise<number> {
     const member = this.#member
     assert(member !== null, 'the worker was started')
-    if (this.#checkpointFailure !== null) throw this.#checkpointFailure
+    this.#raiseFailure()
     const limits = this.#options.slice ?? SLICE
     const halved = Math.max(1, Math.floor(limits.maxRecords / 2 ** Math.max(0, this.#aborts - 2)))
     const batches = await member.poll({ maxRecords: halved, maxBytes: limits.maxBytes, waitMs })
@@ -142,7 +145,11 @@ export class Worker {
     await this.#idleSources(slices, wall)
     for (const running of this.#running.values())
       if (running.task.backlog && !slices.has(running)) slices.set(running, undefined)
-    if (slices.size > 0) await this.#epoch(member, slices)
+    if (slices.size > 0) {
+      const epoch = this.#epoch(member, slices)
+      this.#inFlight = epoch.catch(() => {})
+      await epoch
+    }
     await this.#checkpoints(wall)
     let records = 0
     for (const batch of batches) records += batch.length
@@ -243,6 +250,20 @@ export class Worker {
     this.#aborts++
   }
 
+  /** Claims run one after the other; a failed one stops the worker. */
+  #claims(partitions: readonly TopicPartition[]): Promise<void> {
+    this.#claiming = this.#claiming
+      .then(() => this.#claim(partitions))
+      .catch((error: unknown) => {
+        this.#failure ??= error
+      })
+    return this.#claiming
+  }
+
+  #raiseFailure(): void {
+    if (this.#failure !== null) throw this.#failure
+  }
+
   async #claim(partitions: readonly TopicPartition[]): Promise<void> {
     const member = this.#member
     assert(member !== null, 'the worker joined')
@@ -251,11 +272,12 @@ export class Worker {
       const stage = this.#stages.get(at.topic)
       if (stage === undefined) continue
       const started = this.#options.now()
-      const running = await this.#open(stage, at)
+      const running = this.#open(stage, at)
       const committed = positions.get(partitionKey(at))
       running.position = committed?.offset ?? 0
-      await restoreTask({
+      running.layout = await restoreTask({
         task: running.task,
+        slots: running.slots,
         state: running.state,
         log: this.#options.log,
         changelog: { topic: stage.changelog ?? this.#options.plan.sourceStates, partition: stage.changelog === null ? 0 : at.partition },
@@ -269,10 +291,10 @@ export class Worker {
     member.resume(partitions)
   }
 
-  async #open(stage: Stage, at: TopicPartition): Promise<Running> {
+  #open(stage: Stage, at: TopicPartition): Running {
     const slots = stage.operators.map(({ operator }) => ({ id: operator.id, state: operator.state }))
     const id = `${stage.id}/${at.partition}`
-    const state = slots.length === 0 ? null : await this.#options.openState(id, slots)
+    const state = slots.length === 0 ? null : this.#options.openState(id, slots)
     const task = new Task({
       stage,
       partition: at.partition,
@@ -283,10 +305,11 @@ export class Worker {
       markEvery: this.#options.tickMs ?? 1_000,
     })
     const now = this.#options.now()
-    return { task, at, state, position: 0, checkpointing: null, checkpointedAt: now }
+    return { task, at, state, slots, layout: [], position: 0, checkpointing: null, checkpointedAt: now }
   }
 
   async #release(partitions: readonly TopicPartition[], orderly: boolean): Promise<void> {
+    if (orderly) await this.#inFlight
     for (const at of partitions) {
       const running = this.#running.get(partitionKey(at))
       if (running === undefined) continue
@@ -308,7 +331,7 @@ export class Worker {
         running.checkpointing = null
       })
       running.checkpointing.catch((error: unknown) => {
-        this.#checkpointFailure = error
+        this.#failure ??= error
       })
     }
   }
@@ -321,10 +344,10 @@ export class Worker {
   }
 
   #save(running: Running, changelogOffset: number): Promise<void> {
-    const { task, state } = running
+    const { task, state, layout } = running
     assert(state !== null, 'the task has state')
     const { epoch } = task.committed
-    const note = { epoch, changelogOffset, layout: task.layout, task: encodeWhole(task.committed) }
+    const note = { epoch, changelogOffset, layout, task: encodeWhole(task.committed) }
     return state.store.checkpoint(note)
   }
 

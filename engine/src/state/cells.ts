@@ -35,7 +35,7 @@ export class Cell {
 export class Entry implements KeyEntry {
   readonly key: string
   readonly group: number
-  readonly cells: (Cell | undefined)[]
+  readonly cells: (Cell | undefined)[] = []
   pins = 0
   /** Whether the cache can find it; a handle to one that it cannot is looked up again. */
   resident = false
@@ -45,7 +45,7 @@ export class Entry implements KeyEntry {
   constructor(key: string, group: number, slots: number) {
     this.key = key
     this.group = group
-    this.cells = new Array<Cell | undefined>(slots).fill(undefined)
+    for (let slot = 0; slot < slots; slot++) this.cells.push(undefined)
   }
 
   /** Forgets what was loaded: the entry was away and others may have written its key since. */

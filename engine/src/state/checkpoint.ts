@@ -16,17 +16,19 @@ import type { Slot } from './stored-value.ts'
 import { storedEarliest } from './timer-list.ts'
 
 /** A slice's limits: some 2 ms of preparing, 4 MB of pages if every key lies on its own. */
-const SLICE_CHANGES = 1_000
+export const SLICE_CHANGES = 1_000
 const SLICE_BYTES = 1024 * 1024
 /** Entries looked at for expiry per checkpoint. */
 const SWEEP_ENTRIES = 2_048
 
-export function* checkpointSlices(
-  layers: readonly DirtyLayer[],
-  slots: readonly Slot[],
-  backend: CheckpointBackend,
-  now: Millis,
-): Generator<CheckpointSlice> {
+export function* checkpointSlices(options: {
+  readonly layers: readonly DirtyLayer[]
+  readonly slots: readonly Slot[]
+  readonly backend: CheckpointBackend
+  readonly now: Millis
+  readonly sliceChanges: number
+}): Generator<CheckpointSlice> {
+  const { layers, slots, backend, now } = options
   let changes: Change[] = []
   let timers: TimerMove[] = []
   let bytes = 0
@@ -37,7 +39,7 @@ export function* checkpointSlices(
       if (change.slot === TIMERS_SLOT) timers.push(timerMove(change, backend))
     }
     // A row is never divided: a key's timers and their index entry change together.
-    if (changes.length < SLICE_CHANGES && bytes < SLICE_BYTES) continue
+    if (changes.length < options.sliceChanges && bytes < SLICE_BYTES) continue
     yield { changes, timers }
     changes = []
     timers = []

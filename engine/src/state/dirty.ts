@@ -32,7 +32,7 @@ const MAX_LAYERS = 8
 
 export class DirtyLayer {
   readonly #slots: number
-  readonly #groups: (Map<string, DirtyKey> | undefined)[] = new Array(KEY_GROUPS).fill(undefined)
+  readonly #groups: (Map<string, DirtyKey> | undefined)[] = Array.from({ length: KEY_GROUPS })
   bytes = 0
 
   constructor(slots: number) {
@@ -71,7 +71,7 @@ export class DirtyLayer {
     if (keys === undefined) this.#groups[group] = keys = new Map()
     let found = keys.get(key)
     if (found === undefined) {
-      found = { values: new Array(this.#slots), chunks: new Array(this.#slots) }
+      found = { values: unknownIn(this.#slots), chunks: unknownIn(this.#slots) }
       keys.set(key, found)
       this.bytes += KEY_OVERHEAD
     }
@@ -177,11 +177,14 @@ export function* dirtyRows(layers: readonly DirtyLayer[]): Generator<DirtyRow> {
   }
 }
 
-const overlay = (below: Values, above: Values): Values => {
-  const values: Values = new Array(below.length)
-  for (let slot = 0; slot < below.length; slot++)
-    values[slot] = above[slot] === undefined ? below[slot] : above[slot]
+/** Faster than Array.from, and without the holes of `new Array`. */
+function unknownIn<T>(slots: number): (T | undefined)[] {
+  const values: (T | undefined)[] = []
+  for (let slot = 0; slot < slots; slot++) values.push(undefined)
   return values
 }
+
+const overlay = (below: Values, above: Values): Values =>
+  below.map((value, slot) => (above[slot] === undefined ? value : above[slot]))
 
 const byCodeUnit = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

@@ -18,38 +18,28 @@ import { assert, OpportuneError } from '../errors.ts'
 import { keyGroup } from '../hash.ts'
 import type { Millis } from '../time.ts'
 import { ABSENT, Cell, Entry } from './cells.ts'
-import { checkpointSlices, expiredSweep } from './checkpoint.ts'
-import { type Chunk, DirtyLayers } from './dirty.ts'
+import { SLICE_CHANGES } from './checkpoint.ts'
+import { CommittedValues } from './committed-values.ts'
+import type { Chunk } from './dirty.ts'
 import { DueIndex } from './due-index.ts'
 import { EntryCache } from './entry-cache.ts'
 import { checkKey } from './key-bytes.ts'
-import { hashLink, type Links, linksCodec, NO_LINKS, withLink } from './links.ts'
-import { storedEntries } from './merged-scan.ts'
-import {
-  type Change,
-  type CheckpointBackend,
-  type CheckpointNote,
-  type DueKey,
-  type KeyEntry,
-  type KeyedStore,
-  LINKS_SLOT,
-  type SealedEpoch,
-  type SlotSpec,
-  type StoredEntry,
-  type StoreStats,
-  TIMERS_SLOT,
-  type Timer,
+import { hashLink, type Links, NO_LINKS, withLink } from './links.ts'
+import type {
+  Change,
+  CheckpointBackend,
+  CheckpointNote,
+  DueKey,
+  KeyEntry,
+  KeyedStore,
+  SealedEpoch,
+  SlotSpec,
+  StoredEntry,
+  StoreStats,
+  Timer,
 } from './port.ts'
-import { Slot } from './stored-value.ts'
-import {
-  findTimer,
-  NO_TIMERS,
-  storedEarliest,
-  type TimerList,
-  timerCodec,
-  withoutTimer,
-  withTimer,
-} from './timer-list.ts'
+import { SlotTable } from './slot-table.ts'
+import { findTimer, NO_TIMERS, type TimerList, withoutTimer, withTimer } from './timer-list.ts'
 import { UndoLog } from './undo.ts'
 
 export interface StoreOptions {
@@ -66,6 +56,8 @@ export interface StoreOptions {
   readonly maxTimersInMemory?: number
   /** The largest encoded value; default 4 MB. */
   readonly maxValueBytes?: number
+  /** Changes per transaction of a checkpoint; default 1,000. */
+  readonly checkpointSlice?: number
   /** Slot ids whose stored values of versions without migration read as absent, on purpose. */
   readonly drops?: readonly string[]
 }
@@ -89,12 +81,10 @@ interface EncodedValues {
 }
 
 export class KeyedState implements KeyedStore {
-  readonly #slots: readonly Slot[]
+  readonly #slots: SlotTable
   readonly #timersSlot: number
-  readonly #linksSlot: number
-  readonly #backend: CheckpointBackend
+  readonly #committed: CommittedValues
   readonly #cache: EntryCache
-  readonly #dirty: DirtyLayers
   readonly #due: DueIndex
   readonly #checkpointBytes: number
   readonly #maxValueBytes: number
@@ -109,28 +99,16 @@ export class KeyedState implements KeyedStore {
   readonly #sealed: Sealed[] = []
 
   #now: Millis = 0
-  #checkpointing = false
-  #sweptTo: Pick<Change, 'slot' | 'group' | 'key'> | undefined
-  #openIterators = 0
 
   constructor(options: StoreOptions) {
-    const drops = new Set(options.drops)
-    const ids = options.slots.map((spec) => spec.id)
-    const own = (id: string, codec: unknown): SlotSpec =>
-      ({ id, state: { version: 1, initial: null, codec } }) as SlotSpec
-    this.#slots = [
-      ...options.slots,
-      own(TIMERS_SLOT, timerCodec(ids)),
-      own(LINKS_SLOT, linksCodec),
-    ].map((spec) => new Slot(spec, drops.has(spec.id)))
-    this.#timersSlot = ids.length
-    this.#linksSlot = ids.length + 1
-    this.#backend = options.backend
+    this.#slots = new SlotTable(options.slots, options.drops ?? [])
+    this.#timersSlot = this.#slots.timers
+    const slice = options.checkpointSlice ?? SLICE_CHANGES
+    this.#committed = new CommittedValues(this.#slots, options.backend, slice)
     this.#cache = new EntryCache({
       maxEntries: options.maxKeys ?? 50_000,
       maxBytes: options.maxBytes ?? 256 * MB,
     })
-    this.#dirty = new DirtyLayers(this.#slots.length)
     this.#due = new DueIndex(options.backend, options.maxTimersInMemory ?? 131_072)
     this.#checkpointBytes = options.checkpointBytes ?? 64 * MB
     this.#maxValueBytes = options.maxValueBytes ?? 4 * MB
@@ -207,7 +185,7 @@ export class KeyedState implements KeyedStore {
   }
 
   takeLink(entry: KeyEntry, link: string, _now: Millis): boolean {
-    const cell = this.#cell(entry, this.#linksSlot)
+    const cell = this.#cell(entry, this.#slots.links)
     const links = cell.value === ABSENT ? NO_LINKS : (cell.value as Links)
     const hash = hashLink(link)
     if (links.includes(hash)) return true
@@ -260,7 +238,7 @@ export class KeyedState implements KeyedStore {
     const { log, changes, chunk } = sealed
     for (let i = 0; i < log.length; i++) {
       const cell = log.cells[i] as Cell
-      this.#dirty.put(cell.entry, cell.slot, (changes[i] as Change).value, chunk)
+      this.#committed.promote(cell.entry, cell.slot, (changes[i] as Change).value, chunk)
       this.#cache.unpin(cell.entry)
     }
   }
@@ -285,77 +263,38 @@ export class KeyedState implements KeyedStore {
     const entry = this.#cache.peek(key)
     const cell = entry?.cells[slot]
     if (cell !== undefined && cell.entry.pins === 0) return this.#visible(cell)
-    const bytes = this.#readCommitted(keyGroup(key), key, slot)
-    return this.#decodeVisible(bytes, this.#slotAt(slot))
+    const spec = this.#slots.at(slot)
+    const bytes = this.#committed.read(keyGroup(key), key, slot)
+    if (bytes === undefined) return spec.initial
+    const { value, writtenAt } = spec.read(bytes)
+    return value === ABSENT || spec.expired(writtenAt, this.#now) ? spec.initial : value
   }
 
   stored(): IterableIterator<StoredEntry> {
-    this.#openIterators++
-    return storedEntries({
-      layers: this.#dirty.snapshot(),
-      below: this.#backend.scan(),
-      slotIds: this.#slots.map((slot) => slot.id),
-      closed: () => {
-        this.#openIterators--
-      },
-    })
+    return this.#committed.stored()
   }
 
-  *scan(slot: number): Generator<readonly [key: string, value: unknown]> {
-    const spec = this.#slotAt(slot)
-    for (const [id, , key, bytes] of this.stored())
-      if (id === spec.id && !spec.expiredBytes(bytes, this.#now)) {
-        const { value } = spec.read(bytes)
-        if (value !== ABSENT) yield [key, value]
-      }
+  scan(slot: number): IterableIterator<readonly [key: string, value: unknown]> {
+    return this.#committed.scan(slot, this.#now)
   }
 
   // --- checkpoints
 
   get checkpointDue(): boolean {
-    return this.#dirty.bytes >= this.#checkpointBytes || this.#due.full
+    return this.#committed.dirtyBytes >= this.#checkpointBytes || this.#due.full
   }
 
   async checkpoint(note: CheckpointNote): Promise<void> {
-    assert(!this.#checkpointing, 'one checkpoint at a time')
-    this.#checkpointing = true
-    const layers = this.#dirty.beginWrite()
-    const former = this.#backend.note() ?? { ...note, epoch: -1, changelogOffset: 0 }
-    let written = false
-    try {
-      const begun = { ...former, reached: note.epoch }
-      await this.#backend.write({ changes: [], timers: [], note: begun })
-      for (const slice of checkpointSlices(layers, this.#slots, this.#backend, this.#now))
-        await this.#backend.write(slice)
-      await this.#backend.write({ changes: this.#sweep(), timers: [], note })
-      written = true
-    } finally {
-      this.#dirty.endWrite(written)
-      this.#checkpointing = false
-    }
+    await this.#committed.checkpoint(note, this.#now)
     this.#due.trim((key) => this.#timersUnwritten(key))
   }
 
   /** Takes in committed changes from the changelog, as if their epoch had just been promoted. */
   applyCommitted(changes: readonly Change[]): void {
     assert(this.#cache.size === 0, 'restoring comes before any reading')
-    const slots = new Map(this.#slots.map((slot, index) => [slot.id, index]))
-    let bytes = 0
-    for (const change of changes) bytes += change.value?.length ?? 0
-    const copy = Buffer.allocUnsafeSlow(bytes)
-    const chunk: Chunk = { bytes, live: 0 }
-    let end = 0
-    for (const change of changes) {
-      const slot = slots.get(change.slot)
-      // A slot that is gone was dropped on purpose: the layout was checked before.
-      if (slot === undefined) continue
-      const value = change.value === null ? null : copy.subarray(end, end + change.value.length)
-      value?.set(change.value as Uint8Array)
-      end += value?.length ?? 0
-      this.#dirty.put(change, slot, value, chunk)
-      if (slot === this.#timersSlot && value !== null)
-        this.#due.arm(change.key, storedEarliest(value))
-    }
+    this.#committed.apply(changes, (key, due) => {
+      this.#due.arm(key, due)
+    })
   }
 
   get stats(): StoreStats {
@@ -364,21 +303,21 @@ export class KeyedState implements KeyedStore {
       cachedBytes: this.#cache.bytes,
       cacheHits: this.#cache.hits,
       cacheMisses: this.#cache.misses,
-      dirtyBytes: this.#dirty.bytes,
-      openIterators: this.#openIterators,
+      dirtyBytes: this.#committed.dirtyBytes,
+      openIterators: this.#committed.openIterators,
       pendingTimers: this.#due.size,
     }
   }
 
   close(): Promise<void> {
-    return this.#backend.close()
+    return this.#committed.close()
   }
 
   // --- cells
 
   #newEntry(key: string): Entry {
     checkKey(key)
-    const entry = new Entry(key, keyGroup(key), this.#slots.length)
+    const entry = new Entry(key, keyGroup(key), this.#slots.all.length)
     this.#cache.add(entry)
     return entry
   }
@@ -402,9 +341,9 @@ export class KeyedState implements KeyedStore {
 
   #load(entry: Entry, slot: number): Cell {
     const cell = new Cell(entry, slot, ABSENT)
-    const bytes = this.#readCommitted(entry.group, entry.key, slot)
+    const bytes = this.#committed.read(entry.group, entry.key, slot)
     if (bytes !== undefined) {
-      const stored = this.#slotAt(slot).read(bytes)
+      const stored = this.#slots.at(slot).read(bytes)
       cell.value = stored.value
       cell.writtenAt = stored.writtenAt
       cell.bytes = bytes.length
@@ -427,15 +366,9 @@ export class KeyedState implements KeyedStore {
   }
 
   #visible(cell: Cell): unknown {
-    const slot = this.#slotAt(cell.slot)
+    const slot = this.#slots.at(cell.slot)
     if (cell.value === ABSENT || slot.expired(cell.writtenAt, this.#now)) return slot.initial
     return cell.value
-  }
-
-  #slotAt(slot: number): Slot {
-    const found = this.#slots[slot]
-    assert(found !== undefined, 'a slot is an index into the slots given at opening')
-    return found
   }
 
   // --- epochs
@@ -466,7 +399,7 @@ export class KeyedState implements KeyedStore {
         ends.push(-1)
         continue
       }
-      const slot = this.#slotAt(cell.slot)
+      const slot = this.#slots.at(cell.slot)
       const start = out.position
       slot.write(cell.value, cell.writtenAt, out)
       const bytes = out.position - start
@@ -492,40 +425,15 @@ export class KeyedState implements KeyedStore {
       if (value !== null) start = end
       this.#cache.resize(cell, value?.length ?? 0)
       const { group, key } = cell.entry
-      changes.push({ slot: this.#slotAt(cell.slot).id, group, key, value })
+      changes.push({ slot: this.#slots.at(cell.slot).id, group, key, value })
     }
     return changes
   }
 
-  // --- below memory
-
-  #readCommitted(group: number, key: string, slot: number): Uint8Array | undefined {
-    const dirty = this.#dirty.read(group, key, slot)
-    if (dirty !== undefined) return dirty ?? undefined
-    return this.#backend.read(this.#slotAt(slot).id, group, key)
-  }
-
-  #decodeVisible(bytes: Uint8Array | undefined, slot: Slot): unknown {
-    if (bytes === undefined) return slot.initial
-    const { value, writtenAt } = slot.read(bytes)
-    return value === ABSENT || slot.expired(writtenAt, this.#now) ? slot.initial : value
-  }
-
+  /** Whether the checkpoint's timer index may not know what this key has armed. */
   #timersUnwritten(key: string): boolean {
-    if (this.#dirty.read(keyGroup(key), key, this.#timersSlot) !== undefined) return true
+    if (this.#committed.isDirty(keyGroup(key), key, this.#timersSlot)) return true
     return (this.#cache.peek(key)?.pins ?? 0) > 0
-  }
-
-  #sweep(): Change[] {
-    const { removals, stoppedAt } = expiredSweep({
-      backend: this.#backend,
-      slots: this.#slots,
-      now: this.#now,
-      after: this.#sweptTo,
-      overwritten: (group, key, slot) => this.#dirty.read(group, key, slot) !== undefined,
-    })
-    this.#sweptTo = stoppedAt
-    return removals
   }
 }
 

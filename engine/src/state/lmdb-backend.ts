@@ -9,7 +9,7 @@
  *
  * Who owns the directory is not decided here: the log's lock covers it.
  */
-import { type Database, open, type RootDatabase } from 'lmdb'
+import { type Database, open, type RootDatabase, type RootDatabaseOptionsWithPath } from 'lmdb'
 import { assert, OpportuneError } from '../errors.ts'
 import { KeyBytes, parseTimerKey, parseValueKey } from './key-bytes.ts'
 import type {
@@ -45,16 +45,17 @@ export class StateEnvironment {
   /** @throws state_corrupt where LMDB cannot read the directory */
   constructor(options: StateEnvironmentOptions) {
     try {
-      this.#root = open<Buffer, Buffer>({
+      const settings: RootDatabaseOptionsWithPath & { readonly noReadAhead: boolean } = {
         path: options.directory,
         noSubdir: false,
         encoding: 'binary',
         keyEncoding: 'binary',
         maxDbs: 2 * (options.maxTasks ?? 512),
         // State may exceed memory: reading ahead of a random key would evict what is in use.
-        ...{ noReadAhead: true },
+        noReadAhead: true,
         ...(options.mapSize === undefined ? {} : { mapSize: options.mapSize }),
-      })
+      }
+      this.#root = open<Buffer, Buffer>(settings)
     } catch (error) {
       throw new OpportuneError('state_corrupt', 'The state directory cannot be opened.', {}, error)
     }

@@ -44,6 +44,8 @@ export async function restoreState(options: {
   readonly note: CheckpointNote | undefined
   readonly changelog: AsyncIterable<ChangelogBatch>
   readonly layout: Layout
+  /** The task's own state as of the last batch yielded, for the notes of checkpoints on the way. */
+  readonly taskState?: () => string
 }): Promise<RestoreResult> {
   const { store, layout } = options
   let epoch = options.note?.epoch
@@ -54,7 +56,9 @@ export async function restoreState(options: {
     epoch = batch.epoch
     changes += batch.changes.length
     if (!store.checkpointDue) continue
-    await store.checkpoint({ epoch, changelogOffset: batch.nextOffset, layout })
+    const task = options.taskState?.()
+    const note = { epoch, changelogOffset: batch.nextOffset, layout }
+    await store.checkpoint(task === undefined ? note : { ...note, task })
     checkpoints++
   }
   return { epoch, changes, checkpoints }

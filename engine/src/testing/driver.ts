@@ -9,17 +9,15 @@ import type { Codec } from '../codec/codec.ts'
 import { assert } from '../errors.ts'
 import { FrameReader } from '../frame/frame.ts'
 import { keyGroup } from '../hash.ts'
-import type { EventLog, OutgoingRecord } from '../log/port.ts'
-import { createSimulatedLog, type SimulatedLogOptions } from '../log/simulated/log.ts'
+import type { OutgoingRecord } from '../log/port.ts'
+import { createSimulatedLog, type SimulatedLog, type SimulatedLogOptions } from '../log/simulated/log.ts'
 import { CONTROL_KEY } from '../runtime/source-time.ts'
 import { partitionOf } from '../runtime/partition.ts'
 import { Worker, type WorkerOptions } from '../runtime/worker.ts'
-import { memoryBackend } from '../state/memory-backend.ts'
-import type { CheckpointBackend } from '../state/port.ts'
-import { openState } from '../state/open.ts'
+import { type CheckpointBackend, KeyedState, memoryBackend } from '../state/index.ts'
 import type { Millis } from '../time.ts'
-import type { Topology } from '../topology/topology.ts'
 import type { Plan } from '../topology/plan.ts'
+import type { Topology } from '../topology/topology.ts'
 
 export interface DriverOptions extends Pick<WorkerOptions, 'slice' | 'timersPerSlice' | 'tickMs' | 'dropState'> {
   /** The virtual clock's first instant. */
@@ -35,7 +33,7 @@ export interface Piped {
 
 export class TestDriver {
   readonly plan: Plan
-  readonly log: EventLog
+  readonly log: SimulatedLog
   worker: Worker
   now: Millis
   readonly #options: DriverOptions
@@ -97,6 +95,7 @@ export class TestDriver {
 
   /** Kill -9: memory is gone, the log and checkpoints stay. Then a new start. */
   async crash(): Promise<void> {
+    this.log.crash()
     this.worker = this.#makeWorker()
     await this.worker.start()
   }
@@ -104,7 +103,8 @@ export class TestDriver {
   /** A graceful stop, with checkpoints, and a new start. */
   async restart(): Promise<void> {
     await this.worker.stop()
-    await this.crash()
+    this.worker = this.#makeWorker()
+    await this.worker.start()
   }
 
   /** Every committed record of a sink topic, decoded, partition by partition. */
@@ -167,7 +167,7 @@ export class TestDriver {
       openState: (task, slots) => {
         const backend = this.#backends.get(task) ?? memoryBackend()
         this.#backends.set(task, backend)
-        return openState({ slots, backend })
+        return { backend, store: new KeyedState({ slots, backend }) }
       },
       tickMs: this.#options.tickMs ?? 1,
       ...(this.#options.slice === undefined ? {} : { slice: this.#options.slice }),

@@ -234,6 +234,9 @@ export class Stream<T> {
 
 /** A stream whose records carry the key of the stage they are in. Mapping keeps the key. */
 export class KeyedStream<T> extends Stream<T> {
+  /** Tells the compiler apart what has a key from what has none. */
+  readonly keyed = true as const
+
   override map<R>(map: (value: T, info: RecordInfo) => R, id?: string): KeyedStream<R> {
     return new KeyedStream<R>(this.topology, super.map(map, id).tailOf())
   }

@@ -19,12 +19,15 @@ import { paneStateCodec } from './codecs.ts'
 import {
   dueAfter,
   endAfter,
+  expiredPanes,
   findPane,
   firstEnd,
   type Grid,
   gridOf,
+  type HeldWindow,
   hasEnd,
   lastEnd,
+  NONE,
   noPanes,
   type Pane,
   type PaneRules,
@@ -32,12 +35,12 @@ import {
   paneStart,
   panesOf,
   stateOf,
-  unexpired,
   unitePanes,
   windowAt,
 } from './panes.ts'
 import {
   type Aggregate,
+  type KeyedWindow,
   type WindowMeta,
   type WindowOptions,
   type WindowOutputs,
@@ -47,7 +50,6 @@ import {
 const TIMER = 'window'
 
 type PaneContext<In, A, R> = Context<PaneState<A>, WindowOutputs<In, R>>
-type Held<A> = { readonly acc: A; readonly count: number }
 
 export function paneOperator<In, A, R>(
   id: string,
@@ -150,11 +152,20 @@ class PaneWindows<In, A, R> implements PaneRules<A> {
     const panes = panesOf(state)
     let due = state.due
     for (; due <= cx.now && due < END; due = dueAfter(grid, panes, due)) {
-      if (hasEnd(grid, panes, due)) this.fire(panes, due, 'fired', cx)
+      // Without lateness every instant is an end.
+      if (grid.lateness === 0 || hasEnd(grid, panes, due)) this.fire(panes, due, 'fired', cx)
       if (this.tellMeta && hasEnd(grid, panes, due - grid.lateness))
         this.tell('expired', cx.key, this.held(panes, due - grid.lateness), cx)
     }
-    this.keep(unexpired(grid, panes, cx.now), due, cx)
+    const expired = expiredPanes(grid, panes, cx.now)
+    if (expired === panes.length) {
+      cx.clear()
+      return
+    }
+    const older = expired === 0 ? state.older : state.older.slice(expired)
+    const { start, acc, count } = state
+    cx.set({ start, acc, count, due, older, orphans: NONE })
+    cx.setTimer(TIMER, due)
   }
 
   /** After `unitePanes`: emits what nobody else will, and what the giver's records changed. */
@@ -162,7 +173,7 @@ class PaneWindows<In, A, R> implements PaneRules<A> {
     const { grid } = this
     const state = cx.get()
     for (const orphan of state.orphans) {
-      this.emit(from, orphan, [], cx)
+      this.emit(from, orphan, NONE, cx)
       if (!this.tellMeta) continue
       this.tell('fired', from, orphan, cx)
       this.tell('expired', from, orphan, cx)
@@ -174,22 +185,18 @@ class PaneWindows<In, A, R> implements PaneRules<A> {
       this.emit(cx.key, held, [{ key: from, start: end - grid.size, end }], cx)
       if (this.tellMeta) this.tell('refined', cx.key, held, cx)
     }
-    this.keep(panes, state.due, cx)
-  }
-
-  private keep(panes: readonly Pane<A>[], due: Millis, cx: PaneContext<In, A, R>): void {
     if (panes.length === 0) {
       cx.clear()
       return
     }
-    cx.set(stateOf(panes, due))
-    cx.setTimer(TIMER, due)
+    cx.set(stateOf(panes, state.due))
+    cx.setTimer(TIMER, state.due)
   }
 
-  private held(panes: readonly Pane<A>[], end: Millis): Held<A> & { readonly end: Millis } {
+  private held(panes: readonly Pane<A>[], end: Millis): HeldWindow<A> {
     const held = windowAt(this.grid, panes, end, this.combine)
     assert(held, 'a window that is due holds a pane')
-    return { end, acc: held.acc, count: held.count }
+    return held
   }
 
   private fire(
@@ -199,14 +206,14 @@ class PaneWindows<In, A, R> implements PaneRules<A> {
     cx: PaneContext<In, A, R>,
   ): void {
     const held = this.held(panes, end)
-    this.emit(cx.key, held, [], cx)
+    this.emit(cx.key, held, NONE, cx)
     if (this.tellMeta) this.tell(kind, cx.key, held, cx)
   }
 
   private emit(
     key: string,
-    held: Held<A> & { readonly end: Millis },
-    replaces: readonly { readonly key: string; readonly start: Millis; readonly end: Millis }[],
+    held: HeldWindow<A>,
+    replaces: readonly KeyedWindow[],
     cx: PaneContext<In, A, R>,
   ): void {
     const { end, acc } = held

@@ -27,10 +27,11 @@ export interface PaneState<A> extends Pane<A> {
   readonly due: Millis
   readonly older: readonly Pane<A>[]
   /** Between `unite` and `onMerged` only: the giver's windows that nobody can fire any more. */
-  readonly orphans: readonly Orphan<A>[]
+  readonly orphans: readonly HeldWindow<A>[]
 }
 
-export interface Orphan<A> {
+/** What a window held when it was asked for. */
+export interface HeldWindow<A> {
   readonly end: Millis
   readonly acc: A
   readonly count: number
@@ -55,7 +56,7 @@ export interface PaneRules<A> {
   readonly combine: Combine<A>
 }
 
-const NONE: readonly never[] = []
+export const NONE: readonly never[] = []
 
 export const gridOf = (assigner: PaneAssigner, lateness: Millis): Grid => ({
   size: assigner.size,
@@ -124,7 +125,7 @@ export function endAfter<A>(grid: Grid, panes: readonly Pane<A>[], t: Millis): M
   const phase = grid.offset + grid.size
   const next = (Math.floor((t - phase) / grid.slide) + 1) * grid.slide + phase
   for (const pane of panes)
-    if (lastEnd(grid, pane.start) > t) return Math.max(firstEnd(grid, pane.start), next)
+    if (lastEnd(grid, pane.start) > t) return firstEnd(grid, pane.start)
   return END
 }
 
@@ -138,12 +139,15 @@ export function dueAfter<A>(grid: Grid, panes: readonly Pane<A>[], t: Millis): M
   return Math.min(end, endAfter(grid, panes, t - grid.lateness) + grid.lateness)
 }
 
-/** Panes of which some window has not expired at `t` (P2). */
-export const unexpired = <A>(
-  grid: Grid,
-  panes: readonly Pane<A>[],
-  t: Millis,
-): readonly Pane<A>[] => panes.filter((p) => lastEnd(grid, p.start) + grid.lateness > t)
+/** How many of the panes, the oldest ones, have no window that stands at `t` (P2). */
+export function expiredPanes<A>(grid: Grid, panes: readonly Pane<A>[], t: Millis): number {
+  let expired = 0
+  for (const pane of panes) {
+    if (lastEnd(grid, pane.start) + grid.lateness > t) break
+    expired++
+  }
+  return expired
+}
 
 /** What a window holds, united from its panes; undefined where it is empty. */
 export function windowAt<A>(
@@ -151,12 +155,18 @@ export function windowAt<A>(
   panes: readonly Pane<A>[],
   end: Millis,
   combine: Combine<A>,
-): { readonly acc: A; readonly count: number } | undefined {
-  let united: { readonly acc: A; readonly count: number } | undefined
-  for (const pane of panes)
-    if (pane.start >= end - grid.size && pane.start < end)
-      united = united === undefined ? pane : plus(united, pane, combine)
-  return united
+): HeldWindow<A> | undefined {
+  let first: Pane<A> | undefined
+  let acc: A | undefined
+  let count = 0
+  for (const pane of panes) {
+    if (pane.start < end - grid.size) continue
+    if (pane.start >= end) break
+    acc = first === undefined ? pane.acc : combine(acc as A, pane.acc)
+    first ??= pane
+    count += pane.count
+  }
+  return first === undefined ? undefined : { end, acc: acc as A, count }
 }
 
 /**
@@ -177,20 +187,20 @@ export function unitePanes<A>(
     combine,
   )
   const all = uniteBy((p) => p.start, [...panesOf(a), ...panesOf(b)], combine)
-  const panes = unexpired(grid, all, at)
+  const panes = all.slice(expiredPanes(grid, all, at))
   if (panes.length === 0) return { ...noPanes(initial), orphans }
   return { ...stateOf(panes, dueAfter(grid, panes, at)), orphans }
 }
 
-function orphansOf<A>(rules: PaneRules<A>, state: PaneState<A>, at: Millis): Orphan<A>[] {
+function orphansOf<A>(rules: PaneRules<A>, state: PaneState<A>, at: Millis): HeldWindow<A>[] {
   const { grid, combine } = rules
   const panes = panesOf(state)
-  const orphans: Orphan<A>[] = []
+  const orphans: HeldWindow<A>[] = []
   // By P3 no window that ended before `due` is waiting.
   let end = endAfter(grid, panes, state.due - 1)
   for (; end + grid.lateness <= at && end < END; end = endAfter(grid, panes, end)) {
     const held = windowAt(grid, panes, end, combine)
-    if (held !== undefined) orphans.push({ end, acc: held.acc, count: held.count })
+    if (held !== undefined) orphans.push(held)
   }
   return orphans
 }
@@ -203,19 +213,15 @@ function uniteBy<A, P extends { readonly acc: A; readonly count: number }>(
   const united = new Map<Millis, P>()
   for (const part of parts) {
     const other = united.get(place(part))
-    united.set(place(part), other === undefined ? part : { ...part, ...plus(other, part, combine) })
+    const both = other && {
+      ...part,
+      acc: combine(other.acc, part.acc),
+      count: other.count + part.count,
+    }
+    united.set(place(part), both ?? part)
   }
   return [...united.values()].sort((x, y) => place(x) - place(y))
 }
-
-const plus = <A>(
-  a: { readonly acc: A; readonly count: number },
-  b: { readonly acc: A; readonly count: number },
-  combine: Combine<A>,
-): { readonly acc: A; readonly count: number } => ({
-  acc: combine(a.acc, b.acc),
-  count: a.count + b.count,
-})
 
 const greatestCommonDivisor = (a: number, b: number): number =>
   b === 0 ? a : greatestCommonDivisor(b, a % b)

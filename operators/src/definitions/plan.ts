@@ -1,5 +1,6 @@
 /** A set made ready to work by: durations in milliseconds, campaigns by trigger, in a fixed order. */
 import type { Millis } from '#engine'
+import type { LifecycleThresholds } from '../profile/lifecycle.ts'
 import type { CampaignSpec } from './campaign.ts'
 import { millis } from './parts.ts'
 import type { DefinitionSet } from './set.ts'
@@ -11,14 +12,6 @@ export interface TriggerPlan {
   /** The delay of the kinds that wait (`idle` or `after`); 0 for those that do not. */
   readonly delay: Millis
   readonly maxAge: Millis
-}
-
-/** Boundaries of LIF-2. */
-export interface LifecyclePlan {
-  readonly newFor: Millis
-  readonly atRiskAfter: Millis
-  readonly churnedAfter: Millis
-  readonly riskThreshold: number
 }
 
 export interface CapsPlan {
@@ -45,8 +38,11 @@ export interface Plan {
   readonly triggers: readonly TriggerPlan[]
   readonly triggerById: ReadonlyMap<string, TriggerPlan>
   readonly campaigns: ReadonlyMap<string, readonly CampaignPlan[]>
-  readonly lifecycle: LifecyclePlan
+  /** Boundaries of LIF-2. */
+  readonly lifecycle: LifecycleThresholds
   readonly caps: CapsPlan
+  /** How far ahead an instant outside quiet hours is looked for. */
+  readonly quietHorizon: Millis
 }
 
 const byId = <T>(record: Readonly<Record<string, T>>): [string, T][] =>
@@ -88,9 +84,10 @@ function planOf(set: DefinitionSet): Plan {
       newFor: millis(set.lifecycle.new_for),
       atRiskAfter: millis(set.lifecycle.at_risk_after),
       churnedAfter: millis(set.lifecycle.churned_after),
-      riskThreshold: set.lifecycle.risk_threshold,
+      risk: set.lifecycle.risk_threshold,
     },
     caps: capsPlan(set),
+    quietHorizon: millis(set.quietHours.horizon),
   }
 }
 

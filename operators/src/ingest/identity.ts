@@ -13,8 +13,9 @@
  * I4 A call with both ids at a root that does not know the anonymous one asks that one to link.
  * I5 A second link, to another target, moves only the pointer: history stays where it is (two people
  *    on one device). Both are recorded.
- * I6 A circle of pointers is opened at its least key, which becomes the root again. So the outcome
- *    does not depend on which of the links came first, even if they came at once.
+ * I6 A circle of pointers is opened at the least key of the circle as it is found, which becomes the
+ *    root again: two ids linked to each other end the same way whichever link came first, and links
+ *    that were made at once and close a circle leave one root with everything.
  * I7 An event is forwarded at most 4 times, then refused with a code (a dead letter, to be redriven);
  *    the same step sends a `linked` record along the chain, which shortens it.
  * I8 In any order of arrival the person ends with one root and the same profile (property test).

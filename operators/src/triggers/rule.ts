@@ -1,13 +1,14 @@
 /** What a kind of trigger is: pure answers about a customer's state. */
 import type { Millis } from '#engine'
 import type { JsonObject, Trigger, TriggerKind } from '../contract.ts'
-import type { LifecyclePlan, TriggerPlan } from '../definitions/plan.ts'
+import type { TriggerPlan } from '../definitions/plan.ts'
+import type { LifecycleThresholds } from '../profile/lifecycle.ts'
 import type { TriggerState } from './state.ts'
 
 /** A definition together with the boundaries it is judged by. */
 export interface Watch {
   readonly plan: TriggerPlan
-  readonly lifecycle: LifecyclePlan
+  readonly lifecycle: LifecycleThresholds
 }
 
 /** What time alone will bring about if nothing else happens. */
@@ -34,7 +35,7 @@ export interface TriggerRule {
   /** The causes in the step from `before` to `after` by a record of event time `at`. */
   caused(before: TriggerState, after: TriggerState, at: Millis, watch: Watch): readonly Caused[]
   /** Whether a trigger that fired is still worth acting upon (TRG-2: an order cancels). */
-  stands(state: TriggerState, trigger: Trigger, lifecycle: LifecyclePlan): boolean
+  stands(state: TriggerState, trigger: Trigger, lifecycle: LifecycleThresholds): boolean
 }
 
 export const nothingCaused = (): readonly Caused[] => []

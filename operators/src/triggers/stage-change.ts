@@ -6,22 +6,22 @@
  */
 import { days, type Millis } from '#engine'
 import type { LifecycleStage } from '../contract.ts'
-import type { LifecyclePlan } from '../definitions/plan.ts'
+import { type LifecycleFacts, type LifecycleThresholds, stageOf } from '../profile/lifecycle.ts'
 import type { Pending, TriggerRule, Watch } from './rule.ts'
 import { NEVER } from './signals.ts'
 import { firedUpTo, type TriggerState } from './state.ts'
 
-/** The last sign of life; a customer who only signed up counts from there. */
-const heardOf = (state: TriggerState): Millis => Math.max(state.activeAt, state.since)
+/** Churn risk joins when a model serves it; until then inactivity alone decides. */
+const lifeOf = (state: TriggerState): LifecycleFacts => ({
+  lastActivityAt: state.activeAt === NEVER ? null : state.activeAt,
+  signedUpAt: state.since === NEVER ? null : state.since,
+  orders: state.orders.count,
+  risk: null,
+})
 
-/** LIF-2, first match. Churn risk joins when a model serves it; until then inactivity alone decides. */
-export function stageOf(state: TriggerState, at: Millis, limits: LifecyclePlan): LifecycleStage {
-  const inactive = at - heardOf(state)
-  if (inactive >= limits.churnedAfter) return 'churned'
-  if (inactive >= limits.atRiskAfter) return 'at_risk'
-  if (at - state.since < limits.newFor && state.orders.count === 0) return 'new'
-  return 'active'
-}
+/** The last sign of life; a customer of whom none is known counts from the signup. */
+const heardOf = (state: TriggerState): Millis =>
+  state.activeAt === NEVER ? state.since : state.activeAt
 
 interface Crossing {
   readonly to: LifecycleStage
@@ -30,7 +30,7 @@ interface Crossing {
 }
 
 /** Every boundary that time alone carries the customer over, later ones included. */
-function crossings(state: TriggerState, limits: LifecyclePlan): Crossing[] {
+function crossings(state: TriggerState, limits: LifecycleThresholds): Crossing[] {
   const anchor = heardOf(state)
   return [
     { to: 'active', anchor: state.since, due: state.since + limits.newFor },
@@ -50,8 +50,8 @@ function pending(state: TriggerState, watch: Watch): Pending | null {
   let first: Pending | null = null
   for (const { to, anchor, due } of crossings(state, watch.lifecycle)) {
     const mark = `${watch.plan.id}|${to}`
-    const from = stageOf(state, due - 1, watch.lifecycle)
-    const crossed = stageOf(state, due, watch.lifecycle) === to && wanted(watch, from, to)
+    const from = stageOf(lifeOf(state), due - 1, watch.lifecycle)
+    const crossed = stageOf(lifeOf(state), due, watch.lifecycle) === to && wanted(watch, from, to)
     if (!crossed || anchor <= firedUpTo(state, mark) || (first !== null && first.due <= due))
       continue
     first = {
@@ -69,14 +69,14 @@ export const stageChange: TriggerRule = {
   pending,
   caused(before, after, at, watch) {
     if (before.since === NEVER) return []
-    const from = stageOf(before, at, watch.lifecycle)
-    const to = stageOf(after, at, watch.lifecycle)
+    const from = stageOf(lifeOf(before), at, watch.lifecycle)
+    const to = stageOf(lifeOf(after), at, watch.lifecycle)
     if (!wanted(watch, from, to)) return []
     return [{ at, cause: `stage:${from}>${to}@${at}`, facts: { from, to } }]
   },
   // The stage is asked for at the trigger's own instant or later, whichever the state has reached.
   stands(state, trigger, limits) {
     const at = Math.max(trigger.at, heardOf(state))
-    return stageOf(state, at, limits) === trigger.facts['to']
+    return stageOf(lifeOf(state), at, limits) === trigger.facts['to']
   },
 }

@@ -1,0 +1,61 @@
+/** A request that every guardrail passes, to be spoilt one fact at a time. */
+import type { Channel } from '../contract.ts'
+import type { ConsentAct, CustomerFacts } from '../decide/facts.ts'
+import type { Touch } from '../decide/touch-history.ts'
+import { createPlanner, type Plan } from '../definitions/plan.ts'
+import { NOON, setOf } from '../triggers/testing.ts'
+import type { GuardrailRequest } from './guardrail.ts'
+
+const channel = (id: string, more = '') =>
+  `kind: channel\nid: ${id}\nspec: { reports_opens: ${id === 'email' || id === 'push'}${more} }`
+
+export const planWith = (...documents: string[]): Plan =>
+  createPlanner()(
+    setOf(
+      ...['email', 'sms', 'whatsapp', 'push', 'in_app', 'web'].map((id) => channel(id)),
+      ...documents,
+    ),
+  )
+
+export const STANDARD_PLAN = planWith()
+
+export const granted = (channels: readonly Channel[], topic = '*', at = 1): ConsentAct[] =>
+  channels.map((name) => ({ channel: name, topic, status: 'granted', at }))
+
+export const REACHABLE: CustomerFacts = {
+  firstName: 'Ada',
+  city: null,
+  email: 'ada@example.com',
+  phone: '+447700900123',
+  pushTokens: ['token'],
+  country: 'GB',
+  region: null,
+  zone: 'Europe/London',
+  preferredChannel: null,
+  consents: granted(['email', 'sms', 'whatsapp', 'push', 'in_app', 'web']),
+  unsubscribed: false,
+  preferences: [],
+  firstOrderAt: null,
+  lastOrderAt: null,
+  spend12Months: 0,
+}
+
+export function request(
+  change: Partial<Omit<GuardrailRequest, 'facts'>> & {
+    readonly facts?: Partial<CustomerFacts>
+  } = {},
+): GuardrailRequest {
+  return {
+    now: NOON,
+    channel: 'email',
+    topic: { id: 'offers', promotional: true },
+    touches: [],
+    plan: STANDARD_PLAN,
+    ...change,
+    facts: { ...REACHABLE, ...change.facts },
+  }
+}
+
+/** Messages sent so long before noon, in ms. */
+export const touchesAt = (ages: readonly number[], on: Channel = 'email'): Touch[] =>
+  ages.map((age, i) => ({ decision: `${on}${i}`, at: NOON - age, channel: on, engaged: false }))

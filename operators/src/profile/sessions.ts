@@ -1,0 +1,123 @@
+/**
+ * Sessions by inactivity gap (PRO-3, PRO-6).
+ *
+ * P6 Two activities at most the gap apart (30 minutes, inclusive) belong to one session, in whichever
+ *    order they arrive, until the session is closed: by a timer, when task time has passed its end
+ *    plus the gap. An activity that comes later still is a session of its own.
+ * P7 A session counts on the UTC day it starts, open or closed, so that no figure depends on when it
+ *    was closed. Figures cover the 90 days that end with today.
+ */
+import { days, type Millis } from '#engine'
+import type { Json } from '../contract.ts'
+import { addRow, bucketOf, type Buckets, dropBefore, NO_BUCKETS, sumOf, uniteBuckets } from './buckets.ts'
+
+export interface Session {
+  readonly start: Millis
+  readonly end: Millis
+  /** Activities in it. */
+  readonly events: number
+}
+
+export interface Sessions {
+  /** Not closed yet, by rising start; never within the gap of each other. */
+  readonly open: readonly Session[]
+  /** Closed ones: day, sessions, seconds. */
+  readonly closed: Buckets
+}
+
+export const NO_SESSIONS: Sessions = { open: [], closed: NO_BUCKETS }
+
+const ROW = 3
+export const SESSION_DAYS = 90
+/** Open at once: more than one takes events from the future or far out of order. */
+const MAX_OPEN = 16
+
+export const addToSession = (sessions: Sessions, at: Millis, gap: Millis): Sessions => ({
+  ...sessions,
+  open: coalesce([...sessions.open, { start: at, end: at, events: 1 }], gap),
+})
+
+/** Joins what lies within the gap of each other. */
+function coalesce(list: readonly Session[], gap: Millis): readonly Session[] {
+  if (list.length < 2) return list
+  const sorted = list.toSorted((a, b) => a.start - b.start)
+  const joined: Session[] = []
+  for (const session of sorted) {
+    const last = joined.at(-1)
+    if (last !== undefined && session.start - last.end <= gap)
+      joined[joined.length - 1] = {
+        start: last.start,
+        end: Math.max(last.end, session.end),
+        events: last.events + session.events,
+      }
+    else joined.push(session)
+  }
+  return joined
+}
+
+/** When the first open session can be closed; null where none is open. */
+export function nextClose(sessions: Sessions, gap: Millis): Millis | null {
+  let first: Millis | null = null
+  for (const { end } of sessions.open) if (first === null || end < first) first = end
+  // One past the gap: timers fire before a record of the same instant, which still belongs to it.
+  return first === null ? null : first + gap + 1
+}
+
+export interface Closing {
+  readonly sessions: Sessions
+  readonly closed: readonly Session[]
+}
+
+/** Closes what has ended as of `now`, and the oldest beyond the limit. */
+export function closeSessions(sessions: Sessions, now: Millis, gap: Millis): Closing {
+  const excess = sessions.open.length - MAX_OPEN
+  const closed = sessions.open.filter((s, i) => s.end + gap < now || i < excess)
+  if (closed.length === 0) return { sessions, closed }
+  let buckets = dropBefore(sessions.closed, firstDay(now), ROW)
+  for (const session of closed)
+    buckets = addRow(buckets, [bucketOf(session.start, days(1)), 1, secondsOf(session)])
+  const open = sessions.open.filter((session) => !closed.includes(session))
+  return { sessions: { open, closed: buckets }, closed }
+}
+
+export const secondsOf = (session: Session): number =>
+  Math.round((session.end - session.start) / 1_000)
+
+const firstDay = (now: Millis): number => bucketOf(now, days(1)) - SESSION_DAYS + 1
+
+export interface SessionFigures {
+  readonly count: number
+  /** Mean duration in seconds; null without sessions. */
+  readonly meanSeconds: number | null
+}
+
+export function sessionFigures(sessions: Sessions, now: Millis): SessionFigures {
+  const range = { from: firstDay(now), width: ROW }
+  let count = sumOf(sessions.closed, range, 1)
+  let total = sumOf(sessions.closed, range, 2)
+  for (const session of sessions.open) {
+    if (bucketOf(session.start, days(1)) < range.from) continue
+    count++
+    total += secondsOf(session)
+  }
+  return { count, meanSeconds: count === 0 ? null : total / count }
+}
+
+/** Open sessions merge by overlap, closed ones add. */
+export const uniteSessions = (mine: Sessions, theirs: Sessions, gap: Millis): Sessions => ({
+  open: coalesce([...mine.open, ...theirs.open], gap),
+  closed: uniteBuckets(mine.closed, theirs.closed, ROW),
+})
+
+export const packSessions = (sessions: Sessions): Json => [
+  sessions.open.map((s) => [s.start, s.end - s.start, s.events]),
+  sessions.closed,
+]
+
+export function unpackSessions(json: unknown): Sessions {
+  const [open, closed] = json as [[number, number, number][], number[]]
+  return {
+    open: open.map(([start, length, events]) => ({ start, end: start + length, events })),
+    closed,
+  }
+}
