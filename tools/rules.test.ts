@@ -55,11 +55,14 @@ describe('reading', () => {
   })
 
   test('rules come from SPEC.md bullets and from file headers', () => {
-    const header = { file: 'engine/src/a.ts', text: '/**\n * L1 Offsets grow.\n *    more\n */\n' }
+    const header = {
+      file: 'engine/src/a.ts',
+      text: '/**\n * L1 Offsets grow\n *    and have gaps.\n * Prose.\n */\n',
+    }
     expect(declaredRules([SPEC], [header]).map((it) => `${it.kind} ${it.id} ${it.text}`)).toEqual([
       'spec E1 Epochs commit whole.',
       'spec E2 Time does not go back.',
-      'header L1 Offsets grow.',
+      'header L1 Offsets grow and have gaps.',
     ])
   })
 

@@ -46,7 +46,8 @@ export interface SourceText {
 const ID = '[A-Z]{1,5}-?\\d+[a-z]?'
 const NAME = new RegExp(`(['"\`])((?:\\[${ID}(?:[ ,]+${ID})*\\] ?)+)([^'"\`\\n]*)`, 'g')
 const SPEC_RULE = new RegExp(`^- \\*\\*(${ID})\\*\\*[:.]?\\s+(.+)$`, 'gm')
-const HEADER_RULE = new RegExp(`^ \\* (${ID}) (\\S.*)$`, 'gm')
+/** A header's rule goes on over lines that are indented further. */
+const HEADER_RULE = new RegExp(`^ \\* (${ID}) (\\S.*(?:\\n \\*  +\\S.*)*)$`, 'gm')
 
 /** @throws Error naming the first entry that is not a requirement */
 export function readRequirements(json: string): readonly Requirement[] {
@@ -77,7 +78,12 @@ export function declaredRules(
   sources: readonly SourceText[],
 ): readonly Rule[] {
   const of = (kind: Rule['kind'], pattern: RegExp) => (it: SourceText) =>
-    all(it.text, pattern).map((m) => ({ id: m[1] ?? '', text: m[2] ?? '', file: it.file, kind }))
+    all(it.text, pattern).map((m) => ({
+      id: m[1] ?? '',
+      text: (m[2] ?? '').replaceAll(/\n \*\s+/g, ' '),
+      file: it.file,
+      kind,
+    }))
   return [...specs.flatMap(of('spec', SPEC_RULE)), ...sources.flatMap(of('header', HEADER_RULE))]
 }
 

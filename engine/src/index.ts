@@ -82,3 +82,15 @@ export type {
   Stage,
 } from './topology/plan.ts'
 export { Inbox, KeyedStream, Stream, Topology, topology } from './topology/topology.ts'
+export {
+  type Aggregate,
+  type CombiningAggregate,
+  hopping,
+  type LateRecord,
+  session,
+  tumbling,
+  type Window,
+  type WindowOptions,
+  windowOperator,
+  type WindowResult,
+} from './windows/index.ts'

@@ -24,6 +24,16 @@ import { statelessStore } from './stateless.ts'
 import { Task } from './task.ts'
 import { encodeWhole } from './task-state.ts'
 
+export type WorkerStep =
+  | 'claim'
+  | 'restored'
+  | 'begin'
+  | 'processed'
+  | 'commit'
+  | 'committed'
+  | 'checkpoint'
+  | 'checkpointed'
+
 export interface WorkerOptions {
   readonly plan: Plan
   readonly log: EventLog
@@ -42,6 +52,8 @@ export interface WorkerOptions {
   readonly checkpointEveryMs?: Millis
   /** State to drop on purpose when the topology no longer has it. */
   readonly dropState?: readonly string[]
+  /** Called between any two steps, so that a test can stop the process there. */
+  readonly onStep?: (step: WorkerStep) => void
   /** Called after each commit. */
   readonly onCommit?: (committed: { readonly records: number; readonly tasks: readonly Task[] }) => void
 }
@@ -175,6 +187,7 @@ export class Worker {
   }
 
   async #epoch(member: LogMember, slices: ReadonlyMap<Running, LogBatch | undefined>): Promise<void> {
+    this.#step('begin')
     const tx = member.begin(
       [...slices].map(([running, batch]) => ({
         ...running.at,
@@ -186,8 +199,11 @@ export class Worker {
       for (const [running, batch] of slices) {
         running.task.run(batch)
         this.#write(tx, running.task)
+        this.#step('processed')
       }
+      this.#step('commit')
       await this.#commit(tx)
+      this.#step('committed')
     } catch (error) {
       await this.#failed(member, slices, error, tx)
       return
@@ -260,6 +276,10 @@ export class Worker {
     return this.#claiming
   }
 
+  #step(step: WorkerStep): void {
+    this.#options.onStep?.(step)
+  }
+
   #raiseFailure(): void {
     if (this.#failure !== null) throw this.#failure
   }
@@ -271,6 +291,7 @@ export class Worker {
     for (const at of partitions) {
       const stage = this.#stages.get(at.topic)
       if (stage === undefined) continue
+      this.#step('claim')
       const started = this.#options.now()
       const running = this.#open(stage, at)
       const committed = positions.get(partitionKey(at))
@@ -284,6 +305,7 @@ export class Worker {
         committed: committed === undefined ? null : JSON.parse(committed.metadata),
         drops: this.#options.dropState ?? [],
       })
+      this.#step('restored')
       this.stats.restoreMs += this.#options.now() - started
       this.#running.set(partitionKey(at), running)
       member.seek(at, running.position)
@@ -343,12 +365,14 @@ export class Worker {
     await this.#save(running, await this.#changelogEnd(running.task))
   }
 
-  #save(running: Running, changelogOffset: number): Promise<void> {
+  async #save(running: Running, changelogOffset: number): Promise<void> {
     const { task, state, layout } = running
     assert(state !== null, 'the task has state')
     const { epoch } = task.committed
     const note = { epoch, changelogOffset, layout, task: encodeWhole(task.committed) }
-    return state.store.checkpoint(note)
+    this.#step('checkpoint')
+    await state.store.checkpoint(note)
+    this.#step('checkpointed')
   }
 
   /** Where the changelog ends; this task alone writes there, so it covers what is promoted. */

@@ -1,6 +1,6 @@
 /**
  * Checkpoints in memory: for tests, and for benchmarks without a disk. What it holds survives the
- * store that wrote it, as a disk would; `copy` gives the state of a moment, as a crash would leave it.
+ * store that wrote it, as a disk would.
  *
  * Rows and groups are never changed in place: a scan keeps the groups it began with (B4).
  */
@@ -107,15 +107,6 @@ export class MemoryBackend implements CheckpointBackend {
   }
 
   async close(): Promise<void> {}
-
-  /** An independent backend with what is written now. */
-  copy(): MemoryBackend {
-    const copy = new MemoryBackend()
-    copy.#groups = this.#groups.map((group) => new Map(group))
-    copy.#sorted = this.#index()
-    copy.#note = this.#note
-    return copy
-  }
 
   #index(): readonly DuePosition[] {
     const moved = this.#moved

@@ -6,12 +6,16 @@
  *
  * OPPORTUNE_TRACES multiplies the number of traces, OPPORTUNE_SEED repeats a run.
  */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { END, type Millis } from '../time.ts'
 import { KeyedState } from './keyed-state.ts'
-import { type MemoryBackend, memoryBackend } from './memory-backend.ts'
-import type { Change, SlotSpec, Timer } from './port.ts'
+import { StateEnvironment } from './lmdb-backend.ts'
+import { memoryBackend } from './memory-backend.ts'
+import type { Change, CheckpointBackend, KeyEntry, SlotSpec, Timer } from './port.ts'
 import { type ChangelogBatch, restoreState, usableCheckpoint } from './restore.ts'
 import { compareTimers } from './timer-list.ts'
 
@@ -138,10 +142,33 @@ const visible = (state: ModelState, key: string, index: number, now: Millis): un
   return found === undefined || found.at + (ttl ?? END) <= now ? initial : found.value
 }
 
+/** Passes everything on until the process it stands for is dead. */
+function crashable(backend: CheckpointBackend): CheckpointBackend & { dead: boolean } {
+  return {
+    dead: false,
+    read: (slot, group, key) => backend.read(slot, group, key),
+    scan: (after) => backend.scan(after),
+    timersAfter: (after, limit) => backend.timersAfter(after, limit),
+    async write(slice) {
+      if (this.dead) throw new Error('dead')
+      await backend.write(slice)
+    },
+    note: () => backend.note(),
+    wipe: () => backend.wipe(),
+    get openIterators() {
+      return backend.openIterators
+    },
+    close: () => Promise.resolve(),
+  }
+}
+
 class Driver {
   readonly model = new Model()
-  backend: MemoryBackend = memoryBackend()
-  store = this.open()
+  readonly disk: CheckpointBackend
+  backend: ReturnType<typeof crashable>
+  store: KeyedState
+  /** The first handle of each key, kept for as long as the store lives. */
+  readonly handles = new Map<string, KeyEntry>()
   /** What the log holds: committed epochs, with their offsets. */
   readonly changelog: ChangelogBatch[] = []
   readonly sealedChanges = new Map<number, readonly Change[]>()
@@ -150,11 +177,18 @@ class Driver {
   now = 1
   epoch = 1
 
+  constructor(disk: CheckpointBackend) {
+    this.disk = disk
+    this.backend = crashable(disk)
+    this.store = this.open()
+  }
+
   open(): KeyedState {
     return new KeyedState({
       slots: SLOTS,
       backend: this.backend,
       maxKeys: 2,
+      maxBytes: 1_000,
       maxTimersInMemory: 4,
       checkpointSlice: 2,
     })
@@ -174,7 +208,7 @@ class Driver {
     }
   }
 
-  private record(step: Extract<Step, { kind: 'record' }>): void {
+  record(step: Extract<Step, { kind: 'record' }>): void {
     this.now += step.after
     this.store.setNow(this.now)
     const key = KEYS[step.key] as string
@@ -195,7 +229,7 @@ class Driver {
     }
   }
 
-  private write(entry: ReturnType<KeyedState['entry']>, model: ModelKey, write: Write): void {
+  write(entry: ReturnType<KeyedState['entry']>, model: ModelKey, write: Write): void {
     const { store, now } = this
     if (write.kind === 'set') {
       store.set(entry, write.slot, write.value, now)
@@ -218,7 +252,7 @@ class Driver {
     }
   }
 
-  private fire(limit: number): void {
+  fire(limit: number): void {
     for (let n = 0; n < limit; n++) {
       const due = this.compareDue()
       if (due === undefined) return
@@ -229,7 +263,7 @@ class Driver {
     }
   }
 
-  private seal(): void {
+  seal(): void {
     if (this.model.sealed.length === 2) return
     const sealed = this.store.sealEpoch(this.epoch)
     this.sealedChanges.set(this.epoch, sealed.changes)
@@ -237,7 +271,7 @@ class Driver {
     this.epoch++
   }
 
-  private promote(): void {
+  promote(): void {
     const oldest = this.model.sealed.shift()
     if (oldest === undefined) return
     const changes = this.sealedChanges.get(oldest.epoch) as readonly Change[]
@@ -246,14 +280,14 @@ class Driver {
     this.model.committed = oldest.state
   }
 
-  private abort(): void {
+  abort(): void {
     this.store.abort(this.epoch)
     const newest = this.model.sealed.pop()
     if (newest !== undefined) this.store.abort(newest.epoch)
     this.model.current = this.model.before()
   }
 
-  private startCheckpoint(): void {
+  startCheckpoint(): void {
     if (this.checkpointing) return
     this.checkpointing = true
     const last = this.changelog.at(-1)
@@ -263,12 +297,14 @@ class Driver {
     })
   }
 
-  /** Only what the backend holds at this moment and what the log committed is left. */
-  private async crash(): Promise<void> {
-    const left = this.backend.copy()
-    await this.running
-    this.backend = left
+  /** Only the slices written so far and what the log committed are left. */
+  async crash(): Promise<void> {
+    this.backend.dead = true
+    await this.running.catch(() => undefined)
+    this.running = Promise.resolve()
+    this.backend = crashable(this.disk)
     this.store = this.open()
+    this.handles.clear()
     const note = await usableCheckpoint(this.backend, this.changelog.at(-1)?.epoch ?? 0)
     const tail = this.changelog.slice(note?.changelogOffset ?? 0)
     await restoreState({ store: this.store, note, changelog: from(tail), layout: [] })
@@ -287,8 +323,9 @@ class Driver {
     expect(this.store.stats.cachedKeys).toBeLessThanOrEqual(2)
   }
 
-  private compareKey(key: string): void {
-    const entry = this.store.entry(key)
+  compareKey(key: string): void {
+    const entry = this.handles.get(key) ?? this.store.entry(key)
+    this.handles.set(key, entry)
     for (const index of SLOTS.keys()) {
       const { current, committed } = this.model
       expect(this.store.get(entry, index)).toEqual(visible(current, key, index, this.now))
@@ -297,7 +334,7 @@ class Driver {
     expect(this.store.timers(entry)).toEqual(this.model.current.get(key)?.timers ?? [])
   }
 
-  private compareScan(index: number): void {
+  compareScan(index: number): void {
     const expected = [...KEYS].filter((key) => {
       const found = this.model.committed.get(key)?.values[index]
       return found !== undefined && found.at + (SLOTS[index]?.state.ttl ?? END) > this.now
@@ -308,7 +345,7 @@ class Driver {
       expect(value).toEqual(visible(this.model.committed, key, index, this.now))
   }
 
-  private compareDue(): ReturnType<KeyedState['nextDue']> {
+  compareDue(): ReturnType<KeyedState['nextDue']> {
     const first = this.model.timers()[0]
     const due = this.store.nextDue(this.now)
     const expected = first !== undefined && first.timer.due <= this.now ? first : undefined
@@ -328,21 +365,39 @@ async function turns(count: number): Promise<void> {
 describe('[K1] [K2] [K3] [K4] [K6] a random life of the store', () => {
   const factor = Number(process.env['OPPORTUNE_TRACES'] ?? 1)
   const seed = process.env['OPPORTUNE_SEED']
-  test('equals the model of whole copies after every step', {
-    timeout: 30_000 * factor,
-  }, async () => {
-    const trace = fc.array(step, { minLength: 5, maxLength: 60 })
-    await fc.assert(
-      fc.asyncProperty(trace, async (steps) => {
-        const driver = new Driver()
-        for (const step of steps) {
-          await driver.run(step)
-          driver.compareAll()
-        }
-        await driver.running
-        driver.compareAll()
-      }),
-      { numRuns: 120 * factor, ...(seed === undefined ? {} : { seed: Number(seed) }) },
-    )
+  const trace = fc.array(step, { minLength: 5, maxLength: 60 })
+
+  async function live(steps: readonly Step[], disk: CheckpointBackend): Promise<void> {
+    const driver = new Driver(disk)
+    for (const step of steps) {
+      await driver.run(step)
+      driver.compareAll()
+    }
+    await driver.running
+    driver.compareAll()
+  }
+
+  const runs = (numRuns: number): fc.Parameters<[Step[]]> => ({
+    numRuns: numRuns * factor,
+    ...(seed === undefined ? {} : { seed: Number(seed) }),
+  })
+
+  test('equals the model after every step, in memory', { timeout: 30_000 * factor }, async () => {
+    const property = fc.asyncProperty(trace, (steps) => live(steps, memoryBackend()))
+    await fc.assert(property, runs(120))
+  })
+
+  test('equals the model after every step, on LMDB', { timeout: 30_000 * factor }, async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'opportune-trace-'))
+    const environment = new StateEnvironment({ directory })
+    let task = 0
+    const property = fc.asyncProperty(trace, async (steps) => {
+      const disk = environment.backend(`task-${task++}`)
+      await live(steps, disk)
+      await disk.close()
+    })
+    await fc.assert(property, runs(25))
+    await environment.close()
+    await rm(directory, { recursive: true })
   })
 })

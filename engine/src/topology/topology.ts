@@ -161,7 +161,7 @@ export class Stream<T> {
   }
 
   /** Every task of the inbox gets every value; operators read the folded value with `cx.shared`. */
-  broadcastTo<V>(inbox: Inbox<unknown>, broadcast: Broadcast<V, T>, codec: Codec<T>): void {
+  broadcastTo<V, I>(inbox: Inbox<I>, broadcast: Broadcast<V, T>, codec: Codec<T>): void {
     this.attach({
       ...base(this.topology.name(`broadcast-${broadcast.id}`)),
       kind: 'broadcast',

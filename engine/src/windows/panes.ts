@@ -125,7 +125,7 @@ export function endAfter<A>(grid: Grid, panes: readonly Pane<A>[], t: Millis): M
   const phase = grid.offset + grid.size
   const next = (Math.floor((t - phase) / grid.slide) + 1) * grid.slide + phase
   for (const pane of panes)
-    if (lastEnd(grid, pane.start) > t) return firstEnd(grid, pane.start)
+    if (lastEnd(grid, pane.start) > t) return Math.max(firstEnd(grid, pane.start), next)
   return END
 }
 

@@ -99,7 +99,7 @@ export function joined<A>(a: Session<A>, b: Session<A>, combine: (a: A, b: A) =>
     acc: combine(a.acc, b.acc),
     count: a.count + b.count,
     fired: false,
-    told: [...a.told, ...b.told].sort(byKeyAndStart),
+    told: [...a.told, ...b.told].sort(inOrder),
   }
 }
 
@@ -124,7 +124,7 @@ export function uniteSessions<A>(
   return sessionStateOf(united)
 }
 
-const byKeyAndStart = (a: KeyedWindow, b: KeyedWindow): number => {
+const inOrder = (a: KeyedWindow, b: KeyedWindow): number => {
   if (a.key !== b.key) return a.key < b.key ? -1 : 1
-  return a.start - b.start
+  return a.start - b.start || a.end - b.end
 }

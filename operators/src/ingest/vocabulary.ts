@@ -41,7 +41,7 @@ const NAMES = {
   product_reviewed: ['Product Reviewed'],
   content_viewed: ['Content Viewed', 'Content Clicked', 'Article Viewed', 'Video Watched'],
   signed_up: ['Signed Up', 'Sign Up', 'Account Created', 'User Registered'],
-  consent_given: ['Consent Given', 'Consent Granted', 'Subscribed', 'Opted In'],
+  consent_given: ['Consent Given', 'Consent Granted', 'Opted In'],
   consent_withdrawn: ['Consent Withdrawn', 'Consent Revoked', 'Opted Out'],
   unsubscribed: ['Unsubscribed'],
   email_delivered: ['Email Delivered'],

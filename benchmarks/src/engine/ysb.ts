@@ -1,0 +1,31 @@
+/** The Yahoo Streaming Benchmark as a topology. */
+import { jsonCodec, seconds, textCodec, type Topology, topology, tumbling, windowOperator } from '#engine'
+import { PARTITIONS } from '../generator/messages.ts'
+import { type AdEvent, campaignsByAd } from '../generator/ysb.ts'
+
+export function ysb(): Topology {
+  const campaigns = campaignsByAd()
+  const t = topology('ysb')
+  const views = t
+    .source<AdEvent>('events', {
+      topic: 'events',
+      partitions: PARTITIONS,
+      codec: jsonCodec<AdEvent>(),
+      clock: { kind: 'event', disorder: seconds(4), idle: 'hold' },
+      time: (event) => Number(event.event_time),
+    })
+    .filter((event) => event.event_type === 'view')
+    .map((event) => campaigns.get(event.ad_id) ?? '')
+    .filter((campaign) => campaign !== '')
+    // The key is the campaign and the time travels with the record: nothing is left for the value.
+    .keyBy('by-campaign', (campaign) => campaign, { codec: nothing })
+    .process(windowOperator('views', tumbling({ size: seconds(10) }), { initial: 0, add: (n) => n + 1 }))
+  views.late.ignore()
+  views.meta.ignore()
+  views.out
+    .map(({ key, start, value }) => `${key},${start},${value}`)
+    .sink('results', { topic: 'results', codec: textCodec, partitions: 1 })
+  return t
+}
+
+const nothing = { name: 'nothing', write: () => {}, read: () => '' }

@@ -1,0 +1,109 @@
+/**
+ * What a customer looked at (PRO-3): products viewed, wishlist, reviews, content.
+ *
+ * P10 Of each product the last time it was viewed counts; the last 20 products are kept. Of each
+ *     wishlisted product the last word counts (at one instant, the removal); 50 are kept.
+ */
+import type { Millis } from '#engine'
+import type { Json, JsonObject } from '../contract.ts'
+import { textOf } from '../ingest/fields.ts'
+
+/** A product and when something was last said of it; in a wishlist a negative time: removed. */
+export type Mention = readonly [id: string, at: Millis]
+
+export interface Browsing {
+  /** By rising time. */
+  readonly viewed: readonly Mention[]
+  /** Product Viewed events, all time. */
+  readonly views: number
+  readonly wishlist: readonly Mention[]
+  readonly reviews: number
+  /** Content viewed or shared. */
+  readonly content: number
+  readonly bestsellers: boolean
+}
+
+export const NO_BROWSING: Browsing = {
+  viewed: [],
+  views: 0,
+  wishlist: [],
+  reviews: 0,
+  content: 0,
+  bestsellers: false,
+}
+
+const MAX_VIEWED = 20
+const MAX_WISHES = 50
+
+/** Later word first in rank; at one instant the removal, then the id, decides. */
+const byTime = (a: Mention, b: Mention): number =>
+  Math.abs(a[1]) - Math.abs(b[1]) || b[1] - a[1] || (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0)
+
+function mention(list: readonly Mention[], news: readonly Mention[], limit: number): readonly Mention[] {
+  const sorted = [...list, ...news].sort(byTime)
+  const latest = new Map<string, Mention>()
+  for (const entry of sorted) {
+    latest.delete(entry[0])
+    latest.set(entry[0], entry)
+  }
+  return [...latest.values()].slice(-limit)
+}
+
+export const viewProduct = (browsing: Browsing, id: string, at: Millis): Browsing => {
+  const last = browsing.viewed.at(-1)
+  const again = last !== undefined && last[0] === id && last[1] <= at
+  const viewed = again
+    ? [...browsing.viewed.slice(0, -1), [id, at] as const]
+    : mention(browsing.viewed, [[id, at]], MAX_VIEWED)
+  return { ...browsing, views: browsing.views + 1, viewed }
+}
+
+export const wish = (browsing: Browsing, id: string, at: Millis, removed: boolean): Browsing => ({
+  ...browsing,
+  wishlist: mention(browsing.wishlist, [[id, removed ? -at : at]], MAX_WISHES),
+})
+
+export const wishCount = (browsing: Browsing): number =>
+  browsing.wishlist.reduce((n, [, at]) => (at > 0 ? n + 1 : n), 0)
+
+const BESTSELLERS = /best[\s_-]?sellers?/i
+
+/** Whether a list or page is the shop's bestsellers, by its category, list id, name or path. */
+export function isBestsellers(name: string, properties: JsonObject, context: JsonObject): boolean {
+  if (BESTSELLERS.test(name)) return true
+  const page = context['page']
+  const path = typeof page === 'object' && page !== null ? textOf(page as JsonObject, 'path') : null
+  for (const text of [textOf(properties, 'list_id', 'list'), textOf(properties, 'category'), textOf(properties, 'path'), path])
+    if (text !== null && BESTSELLERS.test(text)) return true
+  return false
+}
+
+export const uniteBrowsing = (mine: Browsing, theirs: Browsing): Browsing => ({
+  viewed: mention(mine.viewed, theirs.viewed, MAX_VIEWED),
+  views: mine.views + theirs.views,
+  wishlist: mention(mine.wishlist, theirs.wishlist, MAX_WISHES),
+  reviews: mine.reviews + theirs.reviews,
+  content: mine.content + theirs.content,
+  bestsellers: mine.bestsellers || theirs.bestsellers,
+})
+
+export const packBrowsing = (b: Browsing): Json => [
+  b.viewed,
+  b.views,
+  b.wishlist,
+  b.reviews,
+  b.content,
+  b.bestsellers ? 1 : 0,
+]
+
+export function unpackBrowsing(json: unknown): Browsing {
+  const [viewed, views, wishlist, reviews, content, bestsellers] = json as [
+    [string, number][],
+    number,
+    [string, number][],
+    number,
+    number,
+    0 | 1,
+  ]
+  return { viewed, views, wishlist, reviews, content, bestsellers: bestsellers === 1 }
+}

@@ -1,0 +1,50 @@
+/** Pieces that the schemas of sink topics share. Descriptions become the reference page. */
+import Type from 'typebox'
+
+/** What a parsed JSON value is until somebody checks it. */
+export type Facts = { readonly [name: string]: unknown }
+
+/** Schema types are read, never written. */
+export type DeepReadonly<T> = T extends readonly (infer E)[]
+  ? readonly DeepReadonly<E>[]
+  : T extends object
+    ? { readonly [K in keyof T]: DeepReadonly<T[K]> }
+    : T
+
+export const Time = (description: string) =>
+  Type.Integer({ description: `${description} (ms since 1970, UTC)` })
+
+export const Text = (description: string) => Type.String({ description })
+
+export const CustomerId = Text(
+  'The customer: `u:` and the user id, or `a:` and the anonymous id. Personal data where the id is.',
+)
+
+export const FactsSchema = (description: string) =>
+  Type.Record(Type.String(), Type.Unknown(), { description })
+
+export const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
+
+export const oneOf = <const T extends readonly string[]>(values: T, description: string) =>
+  Type.Enum([...values] as unknown as [...T], { description })
+
+export const CHANNELS = ['email', 'sms', 'whatsapp', 'push', 'in_app', 'web'] as const
+
+export const TRIGGER_KINDS = [
+  'abandoned_cart',
+  'browse_abandonment',
+  'inactivity',
+  'dormancy',
+  'stage_change',
+  'purchase_milestone',
+] as const
+
+export const INTERVENTIONS = [
+  'free_shipping',
+  'discount',
+  'scarcity',
+  'social_proof',
+  'exclusivity',
+  'content',
+  'none',
+] as const
