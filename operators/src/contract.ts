@@ -129,6 +129,8 @@ export interface Candidate {
   readonly effect: number
   readonly effectSd: number
   readonly priority: number
+  /** Expected margin less all costs, in the shop's currency; "nothing" is worth 0 (ARB-2). */
+  readonly worth: number
 }
 
 export type Verdict = {
@@ -162,6 +164,12 @@ export interface Decision {
   readonly human_override: null
   readonly override_reason: null
   readonly execution_status: 'handed_to_outbox' | 'waiting' | 'none'
+  /** What was done: campaign, channel, template; empty where nothing was. */
+  readonly parameters: JsonObject
+  /** Probability with which this action was chosen; 1 without exploration. */
+  readonly propensity: number
+  /** Always null here: results are new records that point back (AUD-3). */
+  readonly result_metrics: null
   readonly deferred_until: Millis | null
   /** The decision that this one continues (a deferral that came due). */
   readonly continues: string | null
@@ -170,3 +178,17 @@ export interface Decision {
   readonly inputs: JsonObject
 }
 export type { Mode }
+
+/** A message to be sent, as the outbox channel writes it. Holds personal data, as a letter does. */
+export interface OutboxMessage {
+  readonly decision_id: string
+  readonly customer_id: string
+  readonly timestamp: Millis
+  readonly campaign: string
+  readonly channel: Channel
+  readonly template: string
+  /** Address, number or token; null on web and in-app, which find the customer by id. */
+  readonly to: string | null
+  readonly subject: string | null
+  readonly body: string
+}

@@ -124,7 +124,7 @@ class PaneWindows<In, A, R> implements PaneRules<A> {
     const now = cx.now
     const start = paneStart(grid, at)
     const last = lastEnd(grid, start)
-    if (last + grid.lateness < now) {
+    if (last + grid.lateness <= now) {
       cx.emit('late', { key: cx.key, value, at, lateness: now - last })
       return
     }

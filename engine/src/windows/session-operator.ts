@@ -160,7 +160,7 @@ class SessionWindows<In, A, R> {
         continue
       }
       kept.push(standing)
-      due = Math.min(due, ended ? closes + this.lateness : closes)
+      due = Math.min(due, closes)
     }
     if (kept.length === 0) {
       cx.clear()

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { days, hours, type Millis, minutes } from '#engine'
-import { drive } from '../../../engine/src/testing/harness.ts'
+import { drive } from '#engine/testing'
 import type { CustomerEvent, Trigger } from '../contract.ts'
 import { definitions } from '../definitions/broadcast.ts'
 import type { DefinitionSet } from '../definitions/set.ts'

@@ -1,0 +1,125 @@
+/**
+ * The operator `decide`: one answer to every live trigger.
+ *
+ * State: the triggers that await a decision. Timer `decide`, at the first due time of them. A new
+ * trigger is due at once, which is after the record or timer that brought it, so that all triggers of
+ * one instant are judged together. Everything else is read at that moment: the profile, the triggers'
+ * own state (does the cause still hold), the touches, the definitions and the model in force.
+ *
+ * D1 A trigger of history is not decided upon (TRG-2). A deferral made live comes due in whatever mode.
+ * D2 Every live trigger ends in exactly one of send, block, nothing, after any number of defers up to a
+ *    limit; each of these is a decision record.
+ * D3 A decision's id is a hash of customer, cause, definition set and ordinal: none is made twice.
+ * D4 A message leaves only with a send decision, in the same step, and is counted as a touch in it.
+ */
+import { type Context, type Millis, operator, output, type StateSpec } from '#engine'
+import type { Decision, OutboxMessage, Trigger } from '../contract.ts'
+import { definitions } from '../definitions/broadcast.ts'
+import { createPlanner, type Plan } from '../definitions/plan.ts'
+import { createGuardrails } from '../guardrails/index.ts'
+import { TRIGGERS, type TriggerState } from '../triggers/state.ts'
+import { RULES } from '../triggers/triggers.ts'
+import { decision } from './decision.ts'
+import type { CustomerFacts } from './facts.ts'
+import { type Case, judge } from './judge.ts'
+import { activeModel, createModelScorer } from './model.ts'
+import {
+  DECIDE,
+  type DecideState,
+  firstDue,
+  MAX_OPEN,
+  type OpenTrigger,
+  uniteOpen,
+} from './open-triggers.ts'
+import { TOUCHES, type TouchInput } from './touches.ts'
+
+/** Where the facts come from: the state of an operator of the same stage, as of an instant. */
+export interface FactsSource<P> {
+  readonly from: { readonly id: string; readonly state: StateSpec<P> }
+  factsOf(state: P, now: Millis): CustomerFacts
+}
+
+const outputs = {
+  decision: output<Decision>(),
+  outbox: output<OutboxMessage>(),
+  touch: output<TouchInput>(),
+}
+type Cx = Context<DecideState, typeof outputs>
+
+export function createDecide<P>(source: FactsSource<P>) {
+  const planOf = createPlanner()
+  const scoresOf = createModelScorer()
+  const guardrails = createGuardrails()
+
+  const caseOf = (cx: Cx, due: readonly OpenTrigger[]): Case => {
+    const facts = source.factsOf(cx.read(source.from), cx.now)
+    const plan = planOf(cx.shared(definitions))
+    const artefact = cx.shared(activeModel)
+    const scores = artefact === null ? null : scoresOf(artefact, facts, cx.now)
+    const watched = cx.read(TRIGGERS)
+    return {
+      customer: cx.key,
+      now: cx.now,
+      due,
+      facts,
+      touches: cx.read(TOUCHES).touches,
+      plan,
+      model: { version: artefact?.version ?? 'none', scores },
+      stands: (trigger) => stillStands(watched, trigger, plan),
+    }
+  }
+
+  return operator({
+    ...DECIDE,
+    outputs,
+    reads: [source.from, TRIGGERS, TOUCHES],
+    broadcasts: [definitions, activeModel],
+    merge: (mine: DecideState, theirs: DecideState): DecideState => ({
+      open: uniteOpen(mine.open, theirs.open),
+    }),
+    onRecord(trigger: Trigger, cx: Cx) {
+      if (cx.mode === 'history') return
+      const { open } = cx.get()
+      if (open.length >= MAX_OPEN) refuse(trigger, cx, planOf(cx.shared(definitions)))
+      else wait(cx, uniteOpen(open, [{ trigger, due: cx.now, ordinal: 0, continues: null }]))
+    },
+    onTimer(_name, cx) {
+      const { open } = cx.get()
+      const due = open.filter((one) => one.due <= cx.now)
+      const later = open.filter((one) => one.due > cx.now)
+      if (due.length === 0) return wait(cx, later)
+      const judgement = judge(caseOf(cx, due), guardrails)
+      for (const made of judgement.decisions) cx.emit('decision', made)
+      if (judgement.message !== null) cx.emit('outbox', judgement.message)
+      if (judgement.touch !== null) cx.emit('touch', { kind: 'sent', touch: judgement.touch })
+      wait(cx, uniteOpen(later, judgement.open))
+    },
+    onMerged(_from, cx) {
+      wait(cx, cx.get().open)
+    },
+  })
+}
+
+function stillStands(watched: TriggerState, trigger: Trigger, plan: Plan): boolean {
+  return RULES[trigger.kind].stands(watched, trigger, plan.lifecycle)
+}
+
+/** Keeps what waits, and a timer for the first of it; nothing at all where nothing waits. */
+function wait(cx: Cx, open: readonly OpenTrigger[]): void {
+  const due = firstDue(open)
+  if (due === undefined) return cx.clear()
+  cx.set({ open })
+  cx.setTimer('decide', due)
+}
+
+function refuse(trigger: Trigger, cx: Cx, plan: Plan): void {
+  const basis = {
+    customer: cx.key,
+    now: cx.now,
+    definitions: plan.set.version,
+    model: 'none',
+    inputs: {},
+  }
+  const made = { trigger, ordinal: 0, continues: null, reason: 'too_many_open', action: 'nothing' }
+  cx.emit('decision', decision(basis, { ...made, action: 'nothing' }))
+}

@@ -1,0 +1,180 @@
+/**
+ * Operator `profile`: keeps what is known of a customer and tells the rest of the pipeline, the sinks
+ * and the shop stage.
+ *
+ * State: ProfileState (state.ts). Timers: `session` (the first open session's end), `stage` (the next
+ * crossing by time alone), `midnight` (the day's contribution). A timer may be early, never late: it
+ * is moved forward only when it fires, so that an event that extends a session costs no timer write.
+ *
+ * P17 Every event gives one `profiled` with the profile right after it (PRO-7).
+ * P18 A `snapshot` is written where something a reader waits for changed: order, refund or
+ *     cancellation, traits by identify, consent, stage, a session's close, a merged identity. Page
+ *     views alone write none.
+ * P19 A stage crossed by time is told at its exact instant, once, without an event.
+ */
+import { type Broadcast, type Context, type Millis, operator, output, stateSpec } from '#engine'
+import type { CustomerEvent, LifecycleStage } from '../contract.ts'
+import { kindOf } from '../ingest/vocabulary.ts'
+import { type Contribution, contributionAt, nextMidnight } from './contribution.ts'
+import { cutPoints, cutPointsAt } from './cutpoints.ts'
+import { hear } from './hear.ts'
+import {
+  LIFECYCLE_DEFAULTS,
+  type LifecycleThresholds,
+  nextStageCrossing,
+  stageOf,
+} from './lifecycle.ts'
+import { closeSessions, nextClose, secondsOf } from './sessions.ts'
+import {
+  lifecycleFacts,
+  NO_PROFILE,
+  profileCodec,
+  type ProfileState,
+  SESSION_GAP,
+  uniteProfiles,
+} from './state.ts'
+import { profileView } from './view.ts'
+import type { ProfileView } from './view-schema.ts'
+
+export interface Profiled {
+  readonly event: CustomerEvent
+  readonly profile: ProfileView
+}
+
+/** A closed session; one row of the `sessions` table. */
+export interface SessionRow {
+  readonly customer_id: string
+  readonly start: Millis
+  readonly end: Millis
+  readonly duration_s: number
+  readonly events: number
+}
+
+export type SnapshotCause =
+  | 'order'
+  | 'refund'
+  | 'traits'
+  | 'consent'
+  | 'stage'
+  | 'session'
+  | 'identity'
+
+export interface SnapshotRow {
+  /** The first of these, in this order, that applies. */
+  readonly cause: SnapshotCause
+  readonly profile: ProfileView
+}
+
+export interface ProfileOptions {
+  /** Where the lifecycle thresholds in force come from; absent: the defaults. */
+  readonly lifecycle?: {
+    readonly broadcast: Broadcast<unknown, never>
+    readonly read: (value: unknown) => LifecycleThresholds
+  }
+}
+
+const outputs = {
+  profiled: output<Profiled>(),
+  session: output<SessionRow>(),
+  snapshot: output<SnapshotRow>(),
+  contribution: output<Contribution>(),
+}
+type Cx = Context<ProfileState, typeof outputs>
+
+/** Task time, which before the first mark of every source is before any instant. */
+const nowOf = (cx: Cx): Millis => Math.max(0, cx.now)
+
+function causeOf(event: CustomerEvent, before: ProfileState, after: ProfileState): SnapshotCause | null {
+  const kind = kindOf(event)
+  if (kind === 'order_completed') return 'order'
+  if (kind === 'order_refunded' || kind === 'order_cancelled') return 'refund'
+  if (before.consents !== after.consents) return 'consent'
+  return kind === 'identify' ? 'traits' : null
+}
+
+export function createProfile(options: ProfileOptions = {}) {
+  const { lifecycle } = options
+
+  const thresholds = (cx: Cx): LifecycleThresholds =>
+    lifecycle === undefined
+      ? LIFECYCLE_DEFAULTS
+      : lifecycle.read(cx.shared(lifecycle.broadcast))
+
+  const view = (state: ProfileState, cx: Cx): ProfileView =>
+    profileView(state, nowOf(cx), {
+      customer: cx.key,
+      cutPoints: cutPointsAt(cx.shared(cutPoints), nowOf(cx)),
+      thresholds: thresholds(cx),
+    })
+
+  const stageNow = (state: ProfileState, cx: Cx): LifecycleStage =>
+    stageOf(lifecycleFacts(state, nowOf(cx)), nowOf(cx), thresholds(cx))
+
+  /** Closes sessions, notes the stage, stores, tells the sink, and arms what is to come. */
+  const settle = (state: ProfileState, cx: Cx, cause: SnapshotCause | null): ProfileState => {
+    const { sessions, closed } = closeSessions(state.sessions, nowOf(cx), SESSION_GAP)
+    for (const { start, end, events } of closed) {
+      const duration_s = secondsOf({ start, end, events })
+      cx.emit('session', { customer_id: cx.key, start, end, duration_s, events })
+    }
+    const stage = stageNow(state, cx)
+    const settled =
+      closed.length > 0 || stage !== state.toldStage
+        ? { ...state, sessions, toldStage: stage }
+        : state
+    cx.set(settled)
+    const told =
+      cause ?? (stage === state.toldStage ? null : 'stage') ?? (closed.length > 0 ? 'session' : null)
+    if (told !== null) cx.emit('snapshot', { cause: told, profile: view(settled, cx) })
+    arm(settled, cx)
+    return settled
+  }
+
+  const arm = (state: ProfileState, cx: Cx): void => {
+    armBy(cx, 'session', nextClose(state.sessions, SESSION_GAP))
+    if (cx.timerDue('midnight') === undefined) cx.setTimer('midnight', nextMidnight(nowOf(cx)))
+    if (cx.timerDue('stage') !== undefined) return
+    const facts = lifecycleFacts(state, nowOf(cx))
+    armBy(cx, 'stage', nextStageCrossing(facts, nowOf(cx), thresholds(cx)))
+  }
+
+  return operator({
+    id: 'profile',
+    state: stateSpec({ version: 1, initial: NO_PROFILE, codec: profileCodec }),
+    outputs,
+    broadcasts: lifecycle === undefined ? [cutPoints] : [cutPoints, lifecycle.broadcast],
+    merge: uniteProfiles,
+    onRecord(event: CustomerEvent, cx: Cx) {
+      const before = cx.get()
+      const heard = hear(before, event, nowOf(cx))
+      const state = settle(heard, cx, causeOf(event, before, heard))
+      cx.emit('profiled', { event, profile: view(state, cx) })
+    },
+    onTimer(name, cx: Cx) {
+      const state = cx.get()
+      if (name === 'midnight') return contribute(state, cx)
+      settle(state, cx, null)
+    },
+    onMerged(_from, cx: Cx) {
+      settle(cx.get(), cx, 'identity')
+    },
+  })
+}
+
+/** Sets a timer unless one is due by then. */
+function armBy(cx: Cx, name: string, due: Millis | null): void {
+  if (due === null) return
+  const armed = cx.timerDue(name)
+  if (armed === undefined || due < armed) cx.setTimer(name, due)
+}
+
+/** The timer's due time is the midnight itself. Without a contribution it rests until an event. */
+function contribute(state: ProfileState, cx: Cx): void {
+  const contribution = contributionAt(state, cx.now)
+  if (contribution !== null) cx.emit('contribution', contribution)
+  // What lies at or after this midnight will contribute to the next one.
+  const more = contribution !== null || contributionAt(state, nextMidnight(cx.now)) !== null
+  if (more) cx.setTimer('midnight', nextMidnight(cx.now))
+}
+
+export const profile = createProfile()
