@@ -6,6 +6,17 @@
  */
 import { OpportuneError } from '../errors.ts'
 
+/** A varint's first four bytes hold 28 bits; both halves of a safe integer are then 32-bit ones. */
+const LOW_BITS = 28
+const LOW = 2 ** LOW_BITS
+const GOES_ON = -0x8000_0000
+
+const varintBytes = (value: number): number => {
+  let bytes = 1
+  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes++
+  return bytes
+}
+
 const corrupt = (what: string): OpportuneError => new OpportuneError('frame_corrupt', what)
 
 export class ByteWriter {
@@ -33,12 +44,24 @@ export class ByteWriter {
   /** Unsigned safe integer. */
   varint(value: number): void {
     this.reserve(8)
+    const buffer = this.buffer
+    let at = this.position
     let rest = value
-    while (rest >= 0x80) {
-      this.buffer[this.position++] = (rest % 0x80) | 0x80
-      rest = rest < 0x80000000 ? rest >>> 7 : Math.floor(rest / 0x80)
+    if (value >= LOW) {
+      // Divided once: a remainder of two doubles for every seven bits is a call into the C library.
+      rest = Math.floor(value / LOW)
+      const low = value - rest * LOW
+      buffer[at++] = (low & 0x7f) | 0x80
+      buffer[at++] = ((low >>> 7) & 0x7f) | 0x80
+      buffer[at++] = ((low >>> 14) & 0x7f) | 0x80
+      buffer[at++] = (low >>> 21) | 0x80
     }
-    this.buffer[this.position++] = rest
+    while (rest >= 0x80) {
+      buffer[at++] = (rest & 0x7f) | 0x80
+      rest >>>= 7
+    }
+    buffer[at++] = rest
+    this.position = at
   }
 
   /** Signed safe integer. */
@@ -75,6 +98,32 @@ export class ByteWriter {
     this.varint(bytes)
     this.reserve(bytes)
     this.position += this.buffer.write(value, this.position, 'utf8')
+  }
+
+  /** Room for a length that `endValue` writes once what follows is known. @returns where it is */
+  beginValue(): number {
+    this.reserve(1)
+    return this.position++
+  }
+
+  /**
+   * Puts the length of everything written since `beginValue` in front of it. One byte is kept free,
+   * for values are mostly short; a longer length moves the value.
+   */
+  endValue(begun: number): void {
+    const start = begun + 1
+    const length = this.position - start
+    if (length < 0x80) {
+      this.buffer[begun] = length
+      return
+    }
+    const prefix = varintBytes(length)
+    // Room first: growing the buffer keeps only what lies before `position`.
+    this.reserve(prefix + 8)
+    this.buffer.copyWithin(begun + prefix, start, start + length)
+    this.position = begun
+    this.varint(length)
+    this.position = begun + prefix + length
   }
 
   /** Length-prefixed bytes. */
@@ -127,20 +176,18 @@ export class ByteReader {
   }
 
   varint(): number {
-    let value = 0
-    let scale = 1
-    for (let n = 0; n < 8; n++) {
-      const b = this.byte()
-      value += (b & 0x7f) * scale
-      if (b < 0x80) return value
-      scale *= 0x80
-    }
+    const low = this.#bits()
+    if (low >= 0) return low
+    const high = this.#bits()
+    if (high >= 0) return high * LOW + (low & (LOW - 1))
     throw corrupt('A varint is too long.')
   }
 
   signed(): number {
     const z = this.varint()
-    return z % 2 === 0 ? z / 2 : -(z + 1) / 2
+    if (z < 0x8000_0000) return (z >>> 1) ^ -(z & 1)
+    const half = Math.floor(z / 2)
+    return half * 2 === z ? half : -half - 1
   }
 
   double(): number {
@@ -162,6 +209,21 @@ export class ByteReader {
     return this.buffer.toString('latin1', start, this.position)
   }
 
+  /** Reads [from, to) of a buffer from now on: a reader that is kept need not be made anew. */
+  over(buffer: Buffer, from: number, to: number): void {
+    this.buffer = buffer
+    this.position = from
+    this.end = to
+  }
+
+  /** Steps over `length` bytes. @returns where they begin */
+  skip(length: number): number {
+    this.need(length)
+    const start = this.position
+    this.position = start + length
+    return start
+  }
+
   /** A view, not a copy. */
   bytes(): Buffer {
     const length = this.varint()
@@ -169,6 +231,24 @@ export class ByteReader {
     const view = this.buffer.subarray(this.position, this.position + length)
     this.position += length
     return view
+  }
+
+  /** Up to 28 bits of a varint; negative where it goes on after them. */
+  #bits(): number {
+    const { buffer, end } = this
+    let at = this.position
+    let bits = 0
+    for (let shift = 0; shift < LOW_BITS; shift += 7) {
+      if (at >= end) throw corrupt('A byte is missing.')
+      const b = buffer[at++] as number
+      bits |= (b & 0x7f) << shift
+      if (b < 0x80) {
+        this.position = at
+        return bits
+      }
+    }
+    this.position = at
+    return bits | GOES_ON
   }
 
   private need(bytes: number): void {

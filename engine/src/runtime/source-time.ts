@@ -51,6 +51,8 @@ export class SourceTime {
   atEnd(wall: Millis): void {
     const { idle } = this.#clock
     if (idle === 'wall') this.#raise(wall)
+    if (this.#clock.kind === 'append' && this.#clock.optional === true && this.#seen === BEGINNING)
+      this.#leave()
     if (idle !== 'leave' || this.#idle || this.#seen === BEGINNING) return
     if (this.#quietSince === END) this.#quietSince = wall
     const after = this.#clock.kind === 'event' ? (this.#clock.idleAfter ?? 1_000) : 0

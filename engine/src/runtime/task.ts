@@ -338,7 +338,7 @@ export class Task implements ContextHost {
     this.stats.handOvers++
     takeHandOver(handOver, { store: this.store, entry, operators: this.stage.operators, now })
     for (const { operator, context } of this.#wiring.operators)
-      operator.onMerged?.(handOver.from, context)
+      if (operator.id in handOver.states) operator.onMerged?.(handOver.from, context)
   }
 
   /** Out-time: nothing that is still to be sent can be older. */

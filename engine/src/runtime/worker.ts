@@ -145,45 +145,49 @@ export class Worker {
     const member = this.#member
     assert(member !== null, 'the worker was started')
     this.#raiseFailure()
+    const wall = this.#options.now()
+    // Before anything is read: a source that has nothing must not hold back one that has.
+    await this.#run(member, await this.#idleSources(wall))
     const limits = this.#options.slice ?? SLICE
     const halved = Math.max(1, Math.floor(limits.maxRecords / 2 ** Math.max(0, this.#aborts - 2)))
     const batches = await member.poll({ maxRecords: halved, maxBytes: limits.maxBytes, waitMs })
-    const wall = this.#options.now()
     const slices = new Map<Running, LogBatch | undefined>()
     for (const batch of batches) {
       const running = this.#running.get(partitionKey(batch))
       if (running !== undefined) slices.set(running, batch)
     }
-    await this.#idleSources(slices, wall)
     for (const running of this.#running.values())
       if (running.task.backlog && !slices.has(running)) slices.set(running, undefined)
-    if (slices.size > 0) {
-      const epoch = this.#epoch(member, slices)
-      this.#inFlight = epoch.catch(() => {})
-      await epoch
-    }
+    await this.#run(member, slices)
     await this.#checkpoints(wall)
     let records = 0
     for (const batch of batches) records += batch.length
     return records
   }
 
+  async #run(member: LogMember, slices: ReadonlyMap<Running, LogBatch | undefined>): Promise<void> {
+    if (slices.size === 0) return
+    const epoch = this.#epoch(member, slices)
+    this.#inFlight = epoch.catch(() => {})
+    await epoch
+  }
+
   /** Lets sources that were read to their end tell the time; at most once a tick. */
-  async #idleSources(slices: Map<Running, LogBatch | undefined>, wall: Millis): Promise<void> {
-    if (wall - this.#lastTick < (this.#options.tickMs ?? 1_000)) return
-    const quiet = [...this.#running.values()].filter(
-      (r) => r.task.source !== null && !slices.has(r),
-    )
-    if (quiet.length === 0) return
+  async #idleSources(wall: Millis): Promise<Map<Running, undefined>> {
+    const moved = new Map<Running, undefined>()
+    if (wall - this.#lastTick < (this.#options.tickMs ?? 1_000)) return moved
     this.#lastTick = wall
-    const bounds = await this.#options.log.bounds(quiet.map((r) => r.at))
-    for (const [i, running] of quiet.entries()) {
+    const sources = [...this.#running.values()].filter((r) => r.task.source !== null)
+    if (sources.length === 0) return moved
+    const bounds = await this.#options.log.bounds(sources.map((r) => r.at))
+    for (const [i, running] of sources.entries()) {
       const source = running.task.source
       if (source === null || running.position < (bounds[i]?.end ?? 0)) continue
       const before = source.mark
       source.atEnd(wall)
-      if (source.mark !== before) slices.set(running, undefined)
+      if (source.mark !== before) moved.set(running, undefined)
     }
+    return moved
   }
 
   async #epoch(member: LogMember, slices: ReadonlyMap<Running, LogBatch | undefined>): Promise<void> {

@@ -92,7 +92,8 @@ export class KeyedState implements KeyedStore {
 
   readonly #record = new UndoLog()
   #recordOpen = false
-  #recordNumber = 0
+  /** Of the open record, or of the one to come: no cell has it while none is open. */
+  #recordNumber = 1
   #running = new UndoLog()
   /** Tells apart the epochs that wrote a cell; not the epoch's number, which comes with sealing. */
   #runningStamp = 1
@@ -198,7 +199,6 @@ export class KeyedState implements KeyedStore {
   beginRecord(): void {
     assert(!this.#recordOpen, 'the record before was kept or dropped')
     this.#recordOpen = true
-    this.#recordNumber++
   }
 
   keepRecord(): void {
@@ -211,14 +211,12 @@ export class KeyedState implements KeyedStore {
         record.moveTo(this.#running, i)
       }
     }
-    record.clear()
-    this.#recordOpen = false
+    this.#endRecord()
   }
 
   dropRecord(): void {
     this.#undo(this.#record)
-    this.#record.clear()
-    this.#recordOpen = false
+    this.#endRecord()
   }
 
   sealEpoch(epoch: number): SealedEpoch {
@@ -372,6 +370,12 @@ export class KeyedState implements KeyedStore {
   }
 
   // --- epochs
+
+  #endRecord(): void {
+    this.#record.clear()
+    this.#recordOpen = false
+    this.#recordNumber++
+  }
 
   #startEpoch(): void {
     this.#running = new UndoLog()

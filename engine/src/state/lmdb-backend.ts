@@ -10,6 +10,7 @@
  * Who owns the directory is not decided here: the log's lock covers it.
  */
 import { type Database, open, type RootDatabase, type RootDatabaseOptionsWithPath } from 'lmdb'
+import { asBuffer } from '../codec/bytes.ts'
 import { assert, OpportuneError } from '../errors.ts'
 import { KeyBytes, parseTimerKey, parseValueKey } from './key-bytes.ts'
 import type {
@@ -25,8 +26,6 @@ export interface StateEnvironmentOptions {
   readonly directory: string
   /** How many tasks may be opened at most; default 512. */
   readonly maxTasks?: number
-  /** Fixed size of the memory map in bytes; by default it grows with the data. */
-  readonly mapSize?: number
 }
 
 type Place = Pick<Change, 'slot' | 'group' | 'key'>
@@ -53,7 +52,6 @@ export class StateEnvironment {
         maxDbs: 2 * (options.maxTasks ?? 512),
         // State may exceed memory: reading ahead of a random key would evict what is in use.
         noReadAhead: true,
-        ...(options.mapSize === undefined ? {} : { mapSize: options.mapSize }),
       }
       this.#root = open<Buffer, Buffer>(settings)
     } catch (error) {
@@ -128,26 +126,26 @@ class LmdbBackend implements CheckpointBackend {
 
   async write(slice: CheckpointSlice): Promise<void> {
     const { root, values, due } = this.#parts
-    let written: Promise<unknown> = this.#writing
+    // lmdb mostly gives the same promise again and again; each must be waited for, or a failure of
+    // one that is not would end the process.
+    const written = new Set<Promise<unknown>>()
     // All of it within one turn of the event loop: lmdb makes that one transaction (B1).
     for (const { slot, group, key, value } of slice.changes) {
       const at = this.#keys.value(group, key, slot)
-      written = value === null ? values.remove(at) : values.put(at, value as Buffer)
+      written.add(value === null ? values.remove(at) : values.put(at, asBuffer(value)))
     }
     for (const { key, from, to } of slice.timers) {
       if (from === to) continue
-      if (from !== undefined) written = due.remove(this.#keys.timer(from, key))
-      if (to !== undefined) written = due.put(this.#keys.timer(to, key), PRESENT)
+      if (from !== undefined) written.add(due.remove(this.#keys.timer(from, key)))
+      if (to !== undefined) written.add(due.put(this.#keys.timer(to, key), PRESENT))
     }
     if (slice.note !== undefined)
-      written = values.put(NOTE_KEY, Buffer.from(JSON.stringify(slice.note)))
-    this.#writing = written.catch(() => undefined)
-    try {
-      await written
-      if (slice.note !== undefined) await root.flushed
-    } catch (error) {
-      throw await writeError(error)
-    }
+      written.add(values.put(NOTE_KEY, Buffer.from(JSON.stringify(slice.note))))
+    const settled = Promise.allSettled(written)
+    this.#writing = settled
+    const failed = (await settled).find((result) => result.status === 'rejected')
+    if (failed !== undefined) throw await unwritable(failed.reason)
+    if (slice.note !== undefined) await root.flushed
   }
 
   note(): CheckpointNote | undefined {
@@ -208,13 +206,10 @@ class ValueRows implements IterableIterator<StoredEntry> {
 }
 
 /** lmdb tells why a commit failed through a promise of its own. */
-async function writeError(error: unknown): Promise<unknown> {
+async function unwritable(error: unknown): Promise<OpportuneError> {
   const cause =
     error instanceof Error && 'commitError' in error
       ? await Promise.resolve(error.commitError).catch((reason: unknown) => reason)
       : error
-  const text = cause instanceof Error ? cause.message : String(cause)
-  return /ENOSPC|No space|MDB_MAP_FULL/i.test(text)
-    ? new OpportuneError('state_full', 'A checkpoint could not be written.', {}, cause)
-    : cause
+  return new OpportuneError('state_unwritable', 'The checkpoint was given up.', {}, cause)
 }

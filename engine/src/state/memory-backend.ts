@@ -38,8 +38,9 @@ export class MemoryBackend implements CheckpointBackend {
   }
 
   scan(after?: Place): IterableIterator<StoredEntry> {
-    for (const group of this.#groups) if (group.size > 0) this.#shared.add(group)
-    const rows = sortedRows([...this.#groups], after)
+    const held = this.#groups.map((group) => (group.size === 0 ? undefined : group))
+    for (const group of held) if (group !== undefined) this.#shared.add(group)
+    const rows = sortedRows(held, after)
     let open = true
     this.#openIterators++
     const close = (): void => {
@@ -97,6 +98,7 @@ export class MemoryBackend implements CheckpointBackend {
 
   async wipe(): Promise<void> {
     this.#groups = emptyGroups()
+    this.#shared.clear()
     this.#moved.clear()
     this.#sorted = []
     this.#note = undefined
@@ -148,7 +150,7 @@ function mergeDue(a: readonly DuePosition[], b: readonly DuePosition[]): DuePosi
 }
 
 function* sortedRows(
-  groups: readonly Group[],
+  groups: readonly (Group | undefined)[],
   after: Place | undefined,
 ): Generator<StoredEntry, undefined> {
   const from: StoredEntry | undefined = after && [after.slot, after.group, after.key, NO_BYTES]

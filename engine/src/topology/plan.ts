@@ -5,6 +5,8 @@ import type { Millis } from '../time.ts'
 
 /** What a stateless step may know of the record beside its value. */
 export interface RecordInfo {
+  /** The key of the keyed stage it is in; null in a stage without one. */
+  readonly key: string | null
   readonly time: Millis
   readonly now: Millis
   readonly mode: Mode
@@ -26,7 +28,12 @@ export interface RecordInfo {
  * holding others back after `idleAfter` (event time over partitions of which some are silent).
  */
 export type SourceClock =
-  | { readonly kind: 'append'; readonly idle: 'wall' | 'hold' }
+  | {
+      readonly kind: 'append'
+      readonly idle: 'wall' | 'hold'
+      /** An empty partition does not hold others back: a topic that may never be used. */
+      readonly optional?: boolean
+    }
   | {
       readonly kind: 'event'
       readonly disorder: Millis

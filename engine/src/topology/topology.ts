@@ -241,6 +241,11 @@ export class KeyedStream<T> extends Stream<T> {
     return new KeyedStream<R>(this.topology, super.map(map, id).tailOf())
   }
 
+  /** Streams of one stage share its key. */
+  override merge(...others: readonly KeyedStream<T>[]): KeyedStream<T> {
+    return new KeyedStream<T>(this.topology, super.merge(...others).tailOf())
+  }
+
   override filter(keep: (value: T, info: RecordInfo) => boolean, id?: string): KeyedStream<T> {
     return new KeyedStream<T>(this.topology, super.filter(keep, id).tailOf())
   }

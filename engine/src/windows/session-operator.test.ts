@@ -136,11 +136,22 @@ describe('session windows', () => {
     expect(h.keys()).toEqual([])
   })
 
-  test('[W13] a session that closed on the way is emitted by the target', () => {
-    const h = drive(windowOperator('s', gap10, sum), { start: 0 })
-    const giver = drive(windowOperator('s', gap10, sum)).record('a', 1, { at: 0 })
-    h.setState('a', giver.state('a')).advanceTo(30).mergeInto('u', 'a', 'a>u')
-    expect(h.take('out')).toEqual([{ key: 'u', start: 0, end: 10, value: 1 }])
-    expect(h.keys()).toEqual([])
+  test("[W13] the giver's session that closed on the way is emitted, under its key if expired", () => {
+    const afterHandOver = (lateness: number) => {
+      const op = windowOperator('s', gap10, sum, { lateness, meta: true })
+      const giver = drive(op).record('a', 1, { at: 0 })
+      const h = drive(op).record('u', 2, { at: 0 }).setState('a', giver.state('a')).advanceTo(12)
+      expect(h.take('out')).toEqual([{ key: 'u', start: 0, end: 10, value: 2 }])
+      h.take('meta')
+      h.mergeInto('u', 'a', 'a>u')
+      return h
+    }
+    const expired = afterHandOver(0)
+    expect(expired.take('out')).toEqual([{ key: 'a', start: 0, end: 10, value: 1 }])
+    expect(expired.take('meta').map((m) => `${m.key} ${m.kind}`)).toEqual(['a fired', 'a expired'])
+    expect(expired.keys()).toEqual([])
+    const standing = afterHandOver(5)
+    expect(standing.take('out')).toEqual([{ key: 'u', start: 0, end: 10, value: 3 }])
+    expect(standing.take('meta').map((m) => `${m.key} ${m.kind}`)).toEqual(['u refined'])
   })
 })

@@ -13,6 +13,10 @@
  *
  * A session is forgotten at its end + lateness: a record that would have joined it, and is itself not
  * late, begins a session of its own, which may then overlap the forgotten one's result.
+ *
+ * Hand-over: sessions unite where they join. The giver's sessions that expired on the way, and joined
+ * none that stands, are emitted under the giver's key: the target may have emitted, and forgotten, a
+ * session with the same bounds.
  */
 import { type Context, type Operator, operator } from '../operator.ts'
 import { END, type Millis } from '../time.ts'
@@ -81,12 +85,12 @@ export function sessionOperator<In, A, R>(
         })
       else sessions.add(value, state, cx)
     },
-    onTimer: (_name, cx) => sessions.settle(sessionsOf(cx.get()), false, cx),
+    onTimer: (_name, cx) => sessions.settle(sessionsOf(cx.get()), cx),
     merge:
       options.merge ?? ((mine, theirs) => uniteSessions(assigner, mine, theirs, aggregate.combine)),
     ...(options.merge === undefined && {
-      onMerged: (_from: string, cx: SessionContext<In, A, R>) =>
-        sessions.settle(sessionsOf(cx.get()), false, cx),
+      onMerged: (from: string, cx: SessionContext<In, A, R>) =>
+        sessions.settle(sessionsOf(cx.get()), cx, { expiredKey: from }),
     }),
   })
 }
@@ -124,7 +128,7 @@ class SessionWindows<In, A, R> {
     let base = newSession(aggregate.initial, at)
     for (let i = from; i < to; i++) {
       const next = all[i] as Session<A>
-      if (i > from && this.tellMeta) this.tell('merged', next, cx)
+      if (i > from && this.tellMeta) this.tell('merged', cx.key, next, cx)
       base = i === from ? next : joined(base, next, aggregate.combine)
     }
     const grown: Session<A> = {
@@ -135,32 +139,39 @@ class SessionWindows<In, A, R> {
       fired: false,
       told: base.told,
     }
-    if (from === to && this.tellMeta) this.tell('opened', grown, cx)
-    this.settle(all.toSpliced(from, to - from, grown), true, cx)
+    if (from === to && this.tellMeta) this.tell('opened', cx.key, grown, cx)
+    this.settle(all.toSpliced(from, to - from, grown), cx, { changed: true })
   }
 
   /**
    * Fires and forgets what is due, stores the rest, arms the timer.
-   * @param changed whether `sessions` differ from what is stored: a timer that came too early should
-   *   not write
+   * @param options.changed whether `sessions` differ from what is stored; a timer that comes too early
+   *   should not write
+   * @param options.expiredKey whose name sessions bear that are already expired; default: the key's
    */
-  settle(sessions: readonly Session<A>[], changed: boolean, cx: SessionContext<In, A, R>): void {
+  settle(
+    sessions: readonly Session<A>[],
+    cx: SessionContext<In, A, R>,
+    options: { readonly changed?: boolean; readonly expiredKey?: string } = {},
+  ): void {
     const now = cx.now
-    let write = changed
+    let write = options.changed ?? false
     const kept: Session<A>[] = []
     let due = END
     for (const session of sessions) {
       const closes = closesAt(this.by, session.last)
       const ended = closes <= now
-      const standing = ended && !session.fired ? this.fire(session, cx) : session
+      const expired = closes + this.lateness <= now
+      const key = (expired ? options.expiredKey : undefined) ?? cx.key
+      const standing = ended && !session.fired ? this.fire(session, key, cx) : session
       write ||= standing !== session
-      if (closes + this.lateness <= now) {
+      if (expired) {
         write = true
-        if (this.tellMeta) this.tell('expired', standing, cx)
+        if (this.tellMeta) this.tell('expired', key, standing, cx)
         continue
       }
       kept.push(standing)
-      due = Math.min(due, closes)
+      due = Math.min(due, ended ? closes + this.lateness : closes)
     }
     if (kept.length === 0) {
       cx.clear()
@@ -172,8 +183,7 @@ class SessionWindows<In, A, R> {
     if (armed === undefined || armed <= now || armed > due) cx.setTimer(TIMER, due)
   }
 
-  private fire(session: Session<A>, cx: SessionContext<In, A, R>): Session<A> {
-    const key = cx.key
+  private fire(session: Session<A>, key: string, cx: SessionContext<In, A, R>): Session<A> {
     const { start, told } = session
     const end = session.last + this.by.gap
     const window: KeyedWindow = { key, start, end }
@@ -185,12 +195,17 @@ class SessionWindows<In, A, R> {
     const replaces = told.filter((t) => t.key !== key || t.start !== start || t.end !== end)
     if (replaces.length === 0) cx.emit('out', { key, start, end, value })
     else cx.emit('out', { key, start, end, value, replaces })
-    if (this.tellMeta) this.tell(told.length > 0 ? 'refined' : 'fired', session, cx)
+    if (this.tellMeta) this.tell(told.length > 0 ? 'refined' : 'fired', key, session, cx)
     return { ...session, fired: true, told: this.lateness > 0 ? [window] : NOTHING }
   }
 
-  private tell(kind: WindowMeta['kind'], session: Session<A>, cx: SessionContext<In, A, R>): void {
+  private tell(
+    kind: WindowMeta['kind'],
+    key: string,
+    session: Session<A>,
+    cx: SessionContext<In, A, R>,
+  ): void {
     const { start, last, count } = session
-    cx.emit('meta', { key: cx.key, start, end: last + this.by.gap, kind, count })
+    cx.emit('meta', { key, start, end: last + this.by.gap, kind, count })
   }
 }

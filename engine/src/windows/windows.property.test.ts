@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest'
 import type { Operator } from '../operator.ts'
 import { drive, type Harness } from '../testing/harness.ts'
 import { hopping, type PaneAssigner, type SessionAssigner, session, tumbling } from './assigners.ts'
-import { gridOf, type PaneState, unitePanes } from './panes.ts'
+import { gridOf, type PaneState, panesOf, unitePanes } from './panes.ts'
 import { type SessionState, uniteSessions } from './sessions.ts'
 import type { WindowOptions, WindowOutputs, WindowResult } from './window.ts'
 import { windowOperator } from './window-operator.ts'
@@ -222,6 +222,10 @@ describe('tumbling and hopping', () => {
           expect(sorted(table.rows)).toEqual(sorted(oracle.rows))
           expect(late).toEqual(oracle.late)
           expect(h.timers('u').length).toBe(h.keys().length)
+          for (const pane of panesOf(h.state('u') as PaneState<Ids>))
+            expect(
+              Math.max(...windowsOf(by, pane.start).map((w) => w.end + lateness)),
+            ).toBeGreaterThan(now)
         })
         expect(h.keys()).toEqual([])
       }),

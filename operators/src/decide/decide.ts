@@ -12,15 +12,16 @@
  * D3 A decision's id is a hash of customer, cause, definition set and ordinal: none is made twice.
  * D4 A message leaves only with a send decision, in the same step, and is counted as a touch in it.
  */
-import { type Context, type Millis, operator, output, type StateSpec } from '#engine'
+import { type Context, operator, output } from '#engine'
 import type { Decision, OutboxMessage, Trigger } from '../contract.ts'
 import { definitions } from '../definitions/broadcast.ts'
 import { createPlanner, type Plan } from '../definitions/plan.ts'
 import { createGuardrails } from '../guardrails/index.ts'
+import { profile } from '../profile/profile.ts'
 import { TRIGGERS, type TriggerState } from '../triggers/state.ts'
 import { RULES } from '../triggers/triggers.ts'
 import { decision } from './decision.ts'
-import type { CustomerFacts } from './facts.ts'
+import { factsOf } from './facts.ts'
 import { type Case, judge } from './judge.ts'
 import { activeModel, createModelScorer } from './model.ts'
 import {
@@ -33,12 +34,6 @@ import {
 } from './open-triggers.ts'
 import { TOUCHES, type TouchInput } from './touches.ts'
 
-/** Where the facts come from: the state of an operator of the same stage, as of an instant. */
-export interface FactsSource<P> {
-  readonly from: { readonly id: string; readonly state: StateSpec<P> }
-  factsOf(state: P, now: Millis): CustomerFacts
-}
-
 const outputs = {
   decision: output<Decision>(),
   outbox: output<OutboxMessage>(),
@@ -46,13 +41,13 @@ const outputs = {
 }
 type Cx = Context<DecideState, typeof outputs>
 
-export function createDecide<P>(source: FactsSource<P>) {
+export function createDecide() {
   const planOf = createPlanner()
   const scoresOf = createModelScorer()
   const guardrails = createGuardrails()
 
   const caseOf = (cx: Cx, due: readonly OpenTrigger[]): Case => {
-    const facts = source.factsOf(cx.read(source.from), cx.now)
+    const facts = factsOf(cx.read(profile), cx.now)
     const plan = planOf(cx.shared(definitions))
     const artefact = cx.shared(activeModel)
     const scores = artefact === null ? null : scoresOf(artefact, facts, cx.now)
@@ -72,7 +67,7 @@ export function createDecide<P>(source: FactsSource<P>) {
   return operator({
     ...DECIDE,
     outputs,
-    reads: [source.from, TRIGGERS, TOUCHES],
+    reads: [profile, TRIGGERS, TOUCHES],
     broadcasts: [definitions, activeModel],
     merge: (mine: DecideState, theirs: DecideState): DecideState => ({
       open: uniteOpen(mine.open, theirs.open),
@@ -113,13 +108,8 @@ function wait(cx: Cx, open: readonly OpenTrigger[]): void {
 }
 
 function refuse(trigger: Trigger, cx: Cx, plan: Plan): void {
-  const basis = {
-    customer: cx.key,
-    now: cx.now,
-    definitions: plan.set.version,
-    model: 'none',
-    inputs: {},
-  }
-  const made = { trigger, ordinal: 0, continues: null, reason: 'too_many_open', action: 'nothing' }
-  cx.emit('decision', decision(basis, { ...made, action: 'nothing' }))
+  const { version } = plan.set
+  const basis = { customer: cx.key, now: cx.now, definitions: version, model: 'none', inputs: {} }
+  const open = { trigger, ordinal: 0, continues: null }
+  cx.emit('decision', decision(basis, { ...open, action: 'nothing', reason: 'too_many_open' }))
 }

@@ -9,15 +9,9 @@
  *    pass. A deferred trigger is judged again from the start, at that instant or at its expiry.
  */
 import type { Millis } from '#engine'
-import type { Channel, Decision, JsonObject, OutboxMessage, Trigger } from '../contract.ts'
+import type { Decision, JsonObject, OutboxMessage, Trigger } from '../contract.ts'
 import type { Plan } from '../definitions/plan.ts'
-import {
-  ask,
-  type Guardrail,
-  type GuardrailRequest,
-  type Ruling,
-  ruling,
-} from '../guardrails/guardrail.ts'
+import { ask, type Guardrail, type GuardrailRequest, ruling } from '../guardrails/guardrail.ts'
 import { CHANNEL_GUARDRAILS } from '../guardrails/index.ts'
 import { addressOn } from '../guardrails/reachability.ts'
 import { arbitrate, type Lost } from './arbitrate.ts'
@@ -80,13 +74,8 @@ export function judge(theCase: Case, guardrails: readonly Guardrail[]): Judgemen
   const champion = contenders.find(({ open }) => open.trigger === winner?.trigger)?.open
   if (winner === null || champion === undefined)
     return { decisions, open: [], message: null, touch: null }
-  return {
-    ...conclude(
-      { theCase, basis, winner, champion, lost: lostBy(champion) },
-      guardrails,
-      decisions,
-    ),
-  }
+  const finalist = { theCase, basis, winner, champion, lost: lostBy(champion) }
+  return conclude(finalist, guardrails, decisions)
 }
 
 /** J2: why a trigger does not compete; null where it does. */
@@ -144,7 +133,7 @@ function conclude(
   const { theCase, basis, winner, champion, lost } = finalist
   const request = requestOf(winner, theCase)
   const verdicts = guardrails.map((guardrail) => ask(guardrail, request))
-  const sum: Ruling = ruling(verdicts)
+  const sum = ruling(verdicts)
   const record = { ...champion, chosen: winner, lost, verdicts }
   if (sum.outcome === 'block') {
     const blocked = decision(basis, { ...record, action: 'block', reason: sum.reason })
@@ -191,7 +180,7 @@ function messageOf(id: string, winner: ScoredCandidate, theCase: Case): OutboxMe
     customer_id: customer,
     timestamp: now,
     campaign: winner.campaign,
-    channel: winner.channel satisfies Channel,
+    channel: winner.channel,
     template: winner.template,
     to: addressOn(winner.channel, facts) || null,
     ...text,

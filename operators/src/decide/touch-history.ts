@@ -22,7 +22,7 @@ export const sentWithin = (
 ): readonly Touch[] =>
   touches.filter((touch) => isPushed(touch.channel) && touch.at > now - window && touch.at <= now)
 
-/** Longest memory; every window of the definitions that is longer counts only so far back. */
+/** Longest memory; a window of the definitions that is longer is refused. */
 export const REMEMBERED_FOR: Millis = 90 * 86_400_000
 /** Most messages remembered; far above any cap. The latest stay. */
 const REMEMBERED = 500

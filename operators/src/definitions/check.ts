@@ -19,6 +19,9 @@ type Fields = Readonly<Record<string, unknown>>
 
 const FIELDS = ['kind', 'id', 'spec'] as const
 
+/** What stands where a word should, as far as it can be quoted. */
+const wordOf = (value: unknown): string => (typeof value === 'string' ? value : '')
+
 const isFields = (value: unknown): value is Fields =>
   value !== null && typeof value === 'object' && !Array.isArray(value)
 
@@ -43,7 +46,7 @@ export function checkDocument(
     )
   const kind = KINDS.find((known) => known === value['kind'])
   if (kind === undefined) {
-    const given = String(value['kind'] ?? '')
+    const given = wordOf(value['kind'])
     const reason = `unknown kind "${given}": ${didYouMean(given, KINDS)}`
     return { problems: [...problems, problemAt(source, ['kind'], reason)] }
   }
@@ -75,7 +78,7 @@ function checkSpec(
   given: Fields,
 ): { readonly spec: unknown; readonly problems: readonly Problem[] } {
   const { by, schemas } = KIND_ENTRIES[kind]
-  const selector = by === null ? '' : String(given[by] ?? '')
+  const selector = by === null ? '' : wordOf(given[by])
   if (!Object.hasOwn(schemas, selector)) {
     const reason = `unknown value "${selector}": ${didYouMean(selector, Object.keys(schemas))}`
     return { spec: given, problems: [problemAt(source, ['spec', by ?? ''], reason)] }

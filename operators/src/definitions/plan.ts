@@ -69,6 +69,14 @@ function capsPlan(set: DefinitionSet): CapsPlan {
   }
 }
 
+/** The boundaries of a set, for whoever needs nothing else of it. */
+export const lifecycleOf = (set: Pick<DefinitionSet, 'lifecycle'>): LifecycleThresholds => ({
+  newFor: millis(set.lifecycle.new_for),
+  atRiskAfter: millis(set.lifecycle.at_risk_after),
+  churnedAfter: millis(set.lifecycle.churned_after),
+  risk: set.lifecycle.risk_threshold,
+})
+
 function planOf(set: DefinitionSet): Plan {
   const triggers = byId(set.triggers).map(([id, spec]) => triggerPlan(id, spec))
   const campaigns = new Map<string, CampaignPlan[]>()
@@ -80,12 +88,7 @@ function planOf(set: DefinitionSet): Plan {
     triggers,
     triggerById: new Map(triggers.map((trigger) => [trigger.id, trigger])),
     campaigns,
-    lifecycle: {
-      newFor: millis(set.lifecycle.new_for),
-      atRiskAfter: millis(set.lifecycle.at_risk_after),
-      churnedAfter: millis(set.lifecycle.churned_after),
-      risk: set.lifecycle.risk_threshold,
-    },
+    lifecycle: lifecycleOf(set),
     caps: capsPlan(set),
     quietHorizon: millis(set.quietHours.horizon),
   }

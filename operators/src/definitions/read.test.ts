@@ -125,7 +125,8 @@ describe('reading definitions', () => {
   test('[DEF-7] text that is not YAML, doubles a key, or expands without end is refused', () => {
     expect(problemsOf('kind: [trigger')[0]?.reason).toContain('not valid YAML')
     expect(problemsOf('kind: trigger\nkind: trigger\n')[0]?.reason).toContain('not valid YAML')
-    const bomb = `a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [${Array(10).fill('*a')}]\nc: &c [${Array(10).fill('*b')}]\nd: [${Array(10).fill('*c')}]\n`
+    const ten = (alias: string): string => `[${Array.from({ length: 10 }, () => alias).join()}]`
+    const bomb = `a: &a ${ten('x')}\nb: &b ${ten('*a')}\nc: &c ${ten('*b')}\nd: ${ten('*c')}\n`
     expect(problemsOf(bomb)[0]?.reason).toBe('its aliases expand to too much')
   })
 
@@ -142,6 +143,8 @@ describe('reading definitions', () => {
   test('[DEF-8] boundaries that contradict each other are refused', () => {
     const churn = 'kind: lifecycle\nspec: { at_risk_after: 90d, churned_after: 90d }\n'
     expect(problemsOf(churn)).toMatchObject([{ path: 'spec.churned_after' }])
+    const caps = 'kind: caps\nspec: { fatigue: { window: 91d } }\n'
+    expect(problemsOf(caps)).toMatchObject([{ path: 'spec.fatigue.window' }])
     const quiet = 'kind: quiet-hours\nspec: { allowed: { from: "21:00", to: "09:00" } }\n'
     expect(problemsOf(quiet)).toMatchObject([{ path: 'spec.allowed' }])
   })

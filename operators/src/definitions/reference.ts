@@ -5,8 +5,8 @@ interface Shape {
   readonly type?: string
   readonly description?: string
   readonly default?: unknown
-  readonly enum?: readonly unknown[]
-  readonly const?: unknown
+  readonly enum?: readonly string[]
+  readonly const?: string
   readonly pattern?: string
   readonly minimum?: number
   readonly maximum?: number
@@ -65,8 +65,8 @@ function row(path: string, field: Shape, required: boolean): string {
 }
 
 function valueOf(field: Shape): string {
-  if (field.const !== undefined) return `\`${String(field.const)}\``
-  if (field.enum !== undefined) return field.enum.map((v) => `\`${String(v)}\``).join(' ')
+  if (field.const !== undefined) return `\`${field.const}\``
+  if (field.enum !== undefined) return field.enum.map((v) => `\`${v}\``).join(' ')
   if (field.type === 'array') return `list of ${valueOf(field.items ?? {})}`
   if (field.type === 'object') return 'map'
   if (field.pattern?.endsWith('(m|h|d)$') === true) return 'duration'

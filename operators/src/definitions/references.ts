@@ -1,11 +1,12 @@
 /** What a schema cannot say: that names lead somewhere and that values agree with each other. */
 import type { Channel } from '../contract.ts'
+import { REMEMBERED_FOR } from '../decide/touch-history.ts'
 import type { CampaignSpec } from './campaign.ts'
 import { type Definition, problemAt } from './check.ts'
 import type { TemplateSpec } from './content.ts'
 import type { Problem } from './documents.ts'
 import type { Kind } from './kinds.ts'
-import type { LifecycleSpec, QuietHoursSpec } from './limits.ts'
+import type { CapsSpec, LifecycleSpec, QuietHoursSpec } from './limits.ts'
 import { millis, minuteOfDay } from './parts.ts'
 import { placeholders, VARIABLES } from './placeholders.ts'
 import { didYouMean } from './suggest.ts'
@@ -15,6 +16,7 @@ export type Index = ReadonlyMap<Kind, ReadonlyMap<string, Definition>>
 
 const CHECKS: Partial<Record<Kind, (definition: Definition, index: Index) => Problem[]>> = {
   campaign: checkCampaign,
+  caps: checkCaps,
   template: checkTemplate,
   lifecycle: checkLifecycle,
   'quiet-hours': checkQuietHours,
@@ -97,6 +99,24 @@ function checkTemplate(template: Definition): Problem[] {
     }
   }
   return problems
+}
+
+function checkCaps(caps: Definition): Problem[] {
+  const spec = caps.spec as CapsSpec
+  const windows = [
+    ['window', spec.window],
+    ['digest.window', spec.digest.window],
+    ['fatigue.window', spec.fatigue.window],
+  ] as const
+  return windows
+    .filter(([, window]) => millis(window) > REMEMBERED_FOR)
+    .map(([path]) =>
+      problemAt(
+        caps.source,
+        ['spec', ...path.split('.')],
+        'is longer than messages are remembered (90d), so the cap would be lax',
+      ),
+    )
 }
 
 function checkLifecycle(lifecycle: Definition): Problem[] {

@@ -12,7 +12,7 @@ import { ask, type Guardrail, type GuardrailRequest, ruling, verdictsOf } from '
 import { createGuardrails } from './index.ts'
 import { reachability } from './reachability.ts'
 import { GUARDRAIL_REASONS } from './reasons.ts'
-import { granted, planWith, REACHABLE, request, touchesAt } from './testing.ts'
+import { act, granted, planWith, REACHABLE, request, touchesAt } from './testing.ts'
 
 const answer = (guardrail: Guardrail, asked: GuardrailRequest): string => {
   const verdict = ask(guardrail, asked)
@@ -86,31 +86,25 @@ describe('all guardrails', () => {
 describe('consent', () => {
   const acts = (...consents: GuardrailRequest['facts']['consents']) =>
     request({ facts: { consents } })
-  const act = (status: 'granted' | 'withdrawn', at: number, topic = '*') => ({
-    channel: 'email' as const,
-    topic,
-    status,
-    at,
-  })
+  const said = (granted: boolean, at: number, topic = 'offers') => act('email', topic, granted, at)
 
   test('[CON-1] no act on record is no consent, nor is one for another channel or topic', () => {
     expect(answer(consent, acts())).toBe('no_consent')
     expect(answer(consent, acts(...granted(['sms', 'push'])))).toBe('no_consent')
-    expect(answer(consent, acts(act('granted', 1, 'news')))).toBe('no_consent')
-    expect(answer(consent, acts(act('granted', 1, 'offers')))).toBe('pass')
-    expect(answer(consent, acts(act('granted', 1)))).toBe('pass')
+    expect(answer(consent, acts(said(true, 1, 'news')))).toBe('no_consent')
+    expect(answer(consent, acts(said(true, 1)))).toBe('pass')
   })
 
   test('[CON-1] the latest act counts, a withdrawal wins a tie, the future does not count', () => {
-    expect(answer(consent, acts(act('granted', 1), act('withdrawn', 2)))).toBe('consent_withdrawn')
-    expect(answer(consent, acts(act('withdrawn', 1), act('granted', 2)))).toBe('pass')
+    expect(answer(consent, acts(said(true, 1), said(false, 2, '*')))).toBe('consent_withdrawn')
+    expect(answer(consent, acts(said(false, 1, '*'), said(true, 2)))).toBe('pass')
     for (const tie of [
-      [act('granted', 5), act('withdrawn', 5, 'offers')],
-      [act('withdrawn', 5, 'offers'), act('granted', 5)],
+      [said(true, 5), said(false, 5, '*')],
+      [said(false, 5, '*'), said(true, 5)],
     ])
       expect(answer(consent, acts(...tie))).toBe('consent_withdrawn')
-    expect(answer(consent, acts(act('granted', 1), act('withdrawn', 2, 'news')))).toBe('pass')
-    expect(answer(consent, acts(act('granted', NOON + 1)))).toBe('no_consent')
+    expect(answer(consent, acts(said(true, 1), said(false, 2, 'news')))).toBe('pass')
+    expect(answer(consent, acts(said(true, NOON + 1)))).toBe('no_consent')
   })
 
   test('[CON-1] who unsubscribed for good gets nothing, whatever else was granted', () => {
@@ -128,7 +122,7 @@ describe('consent', () => {
   test('[CON-1] product updates only: promotional topics are blocked', () => {
     const facts = { preferences: ['product_updates_only' as const] }
     expect(answer(consent, request({ facts }))).toBe('product_updates_only')
-    const topic = { id: 'care', promotional: false }
+    const topic = { id: 'offers', promotional: false }
     expect(answer(consent, request({ facts, topic }))).toBe('pass')
   })
 

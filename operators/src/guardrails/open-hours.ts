@@ -67,7 +67,7 @@ export function nextOpen(
   const until = from + horizon
   const candidates = new Set<Millis>()
   for (const zone of where.zones)
-    for (const at of beginnings(clock, zone, where.week, from, until)) candidates.add(at)
+    for (const at of beginnings(clock, zone, where.week, { from, until })) candidates.add(at)
   for (const at of [...candidates].sort((a, b) => a - b))
     if (isOpenInAll(clock, where.zones, where.week, at)) return at
   return null
@@ -78,9 +78,9 @@ function beginnings(
   clock: ZoneClock,
   zone: string,
   week: Week,
-  from: Millis,
-  until: Millis,
+  span: { readonly from: Millis; readonly until: Millis },
 ): Millis[] {
+  const { from, until } = span
   const changes = clock.changes(zone, from - days(2), until + days(2))
   // Every offset in force around the span: the start of a window is tried with each of them.
   const offsets = new Set([from, ...changes].map((at) => clock.offsetAt(zone, at)))

@@ -1,8 +1,9 @@
 /** A request that every guardrail passes, to be spoilt one fact at a time. */
 import type { Channel } from '../contract.ts'
-import type { ConsentAct, CustomerFacts } from '../decide/facts.ts'
+import type { CustomerFacts } from '../decide/facts.ts'
 import type { Touch } from '../decide/touch-history.ts'
 import { createPlanner, type Plan } from '../definitions/plan.ts'
+import type { Consent } from '../profile/consents.ts'
 import { NOON, setOf } from '../triggers/testing.ts'
 import type { GuardrailRequest } from './guardrail.ts'
 
@@ -19,8 +20,18 @@ export const planWith = (...documents: string[]): Plan =>
 
 export const STANDARD_PLAN = planWith()
 
-export const granted = (channels: readonly Channel[], topic = '*', at = 1): ConsentAct[] =>
-  channels.map((name) => ({ channel: name, topic, status: 'granted', at }))
+export const act = (channel: Channel, topic: string, granted: boolean, at = 1): Consent => ({
+  channel,
+  topic,
+  granted,
+  at,
+  by: 'customer',
+  source: 'form',
+  wording: '1',
+})
+
+export const granted = (channels: readonly Channel[], topic = 'offers'): Consent[] =>
+  channels.map((channel) => act(channel, topic, true))
 
 export const REACHABLE: CustomerFacts = {
   firstName: 'Ada',

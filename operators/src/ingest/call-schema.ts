@@ -53,6 +53,8 @@ const common = {
   originalTimestamp: Time('As timestamp, which it takes precedence over.'),
   sentAt: Time('When it was sent by the producer’s clock: corrects the timestamp for skew.'),
   receivedAt: Time('When an earlier collector received it (imports of recorded calls).'),
+  properties: Free('What the call is about; read by the vocabulary.'),
+  traits: Free('What is known of the customer (identify, group); read by the traits convention.'),
   context: Free('Locale, timezone, campaign, device, page, active, traits; the rest is dropped.'),
 }
 
@@ -68,20 +70,17 @@ const call = <T extends CallType, P extends Type.TProperties>(type: T, fields: P
     Type.Union(oneId.anyOf),
   ])
 
-const properties = Free('What the call is about; read by the vocabulary.')
-const traits = Free('What is known of the customer; read by the traits convention.')
 const pageName = orNull(Type.String({ maxLength: MAX_NAME }))
 
 /** One schema a call type. */
 export const CALL_SCHEMAS = {
   track: call('track', {
     event: Type.String({ pattern: '\\S', maxLength: MAX_NAME, description: 'The event’s name.' }),
-    properties,
   }),
-  identify: call('identify', { traits }),
-  page: call('page', { name: pageName, properties }),
-  screen: call('screen', { name: pageName, properties }),
-  group: call('group', { groupId: Id('The account or group the customer belongs to.'), traits }),
+  identify: call('identify', {}),
+  page: call('page', { name: pageName }),
+  screen: call('screen', { name: pageName }),
+  group: call('group', { groupId: Id('The account or group the customer belongs to.') }),
   alias: Type.Object({
     type: Type.Literal('alias'),
     ...common,

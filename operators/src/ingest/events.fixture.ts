@@ -29,5 +29,4 @@ export const track = (
 ): CustomerEvent => event(id, { name, at, properties, userId: '1' })
 
 /** Where a producer's event goes, and as what. */
-export const routed = (e: CustomerEvent) =>
-  [routingKey(e), { kind: 'event', event: e }] as const
+export const routed = (e: CustomerEvent) => [routingKey(e), { kind: 'event', event: e }] as const

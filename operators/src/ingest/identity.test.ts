@@ -90,7 +90,12 @@ describe('links', () => {
   })
 
   test('[I3] state that reaches a pointer travels on to the root', () => {
-    const s = feed([known('1', 'b'), alias('2', 'c', 'b'), visit('3', 'x'), identify('4', 'b', 'x')])
+    const s = feed([
+      known('1', 'b'),
+      alias('2', 'c', 'b'),
+      visit('3', 'x'),
+      identify('4', 'b', 'x'),
+    ])
     expect(journalOf(s, 'u:c')).toEqual(['1', '2', '3', '4'])
     expect(journalOf(s, 'u:b')).toEqual([])
   })
@@ -146,7 +151,11 @@ describe('chains', () => {
       fc.property(fc.array(fc.nat(1e6), { minLength: 40, maxLength: 40 }), (picks) => {
         const s = stage()
         for (const name of ['a', 'b', 'c']) s.send(...routed(known(name, name)))
-        for (const [from, to] of [['a', 'b'], ['b', 'c'], ['c', 'a']] as const)
+        for (const [from, to] of [
+          ['a', 'b'],
+          ['b', 'c'],
+          ['c', 'a'],
+        ] as const)
           s.send(...routed(alias(`${from}${to}`, to, from)))
         let turn = 0
         s.settle((keys) => keys[(picks[turn++ % 40] as number) % keys.length] as string)

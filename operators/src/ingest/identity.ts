@@ -161,7 +161,12 @@ function askToLink(event: CustomerEvent, cx: Cx): void {
   const other = anonymousKey(event.anonymousId)
   if (other === cx.key) return
   if (!learn([other], cx)) return
-  const record = { kind: 'link', target: cx.key, link: linkName(event, other), at: event.at } as const
+  const record = {
+    kind: 'link',
+    target: cx.key,
+    link: linkName(event, other),
+    at: event.at,
+  } as const
   cx.emit('forward', { to: other, record })
 }
 

@@ -34,7 +34,8 @@ export type Rejection = keyof typeof REJECTIONS
 /** Refusals of the identity operator. The customer's state stays whole; see identity.ts. */
 export const IDENTITY_REFUSALS = {
   identity_chain_too_long: 'An event was forwarded more than 4 times from id to id.',
-  identity_cycle: 'A link would have closed a circle of ids; the circle was opened at its least id.',
+  identity_cycle:
+    'A link would have closed a circle of ids; the circle was opened at its least id.',
 } as const satisfies Record<string, string>
 
 export type IdentityRefusal = keyof typeof IDENTITY_REFUSALS

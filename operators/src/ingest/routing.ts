@@ -35,8 +35,7 @@ export function linkTarget(event: Ids, key: string): string | null {
   const target = userKey(event.userId)
   if (target === key) return null
   if (event.type === 'alias' && event.previousId !== null) {
-    const asked =
-      key === anonymousKey(event.previousId) || key === userKey(event.previousId)
+    const asked = key === anonymousKey(event.previousId) || key === userKey(event.previousId)
     return asked ? target : null
   }
   if (event.type === 'identify' && event.anonymousId !== null)

@@ -61,7 +61,10 @@ export class Stage {
 
   /** Keys with something in their inbox, sorted. */
   waiting(): string[] {
-    return [...this.inboxes].filter(([, items]) => items.length > 0).map(([key]) => key).sort()
+    return [...this.inboxes]
+      .filter(([, items]) => items.length > 0)
+      .map(([key]) => key)
+      .sort()
   }
 
   /** Takes one item from a key's inbox through the first operator. */

@@ -16,8 +16,9 @@
  * V5 IP address, user agent, address book of the device and the like are not taken over: of the
  *    context only what operators use is kept.
  */
-import { createHash } from 'node:crypto'
+
 import { isUtf8 } from 'node:buffer'
+import { createHash } from 'node:crypto'
 import { asBuffer, type Millis } from '#engine'
 import type { CallType, CustomerEvent, Json, JsonObject } from '../contract.ts'
 import { isCallType, MAX_ID, MAX_MESSAGE_ID, MAX_NAME } from './call-schema.ts'
@@ -77,7 +78,8 @@ export function parseCall(raw: unknown, receivedAt: Millis): ParseResult {
 }
 
 function parseJson(bytes: Uint8Array, options: ParseOptions): RawCall {
-  if (bytes.length > (options.maxBytes ?? TOPIC_MAX_BYTES)) throw new Refused('record_too_large', '')
+  if (bytes.length > (options.maxBytes ?? TOPIC_MAX_BYTES))
+    throw new Refused('record_too_large', '')
   if (!isUtf8(bytes)) throw new Refused('invalid_utf8', '')
   let parsed: unknown
   try {

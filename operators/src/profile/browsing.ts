@@ -39,7 +39,11 @@ const MAX_WISHES = 50
 const byTime = (a: Mention, b: Mention): number =>
   Math.abs(a[1]) - Math.abs(b[1]) || b[1] - a[1] || (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0)
 
-function mention(list: readonly Mention[], news: readonly Mention[], limit: number): readonly Mention[] {
+function mention(
+  list: readonly Mention[],
+  news: readonly Mention[],
+  limit: number,
+): readonly Mention[] {
   const sorted = [...list, ...news].sort(byTime)
   const latest = new Map<string, Mention>()
   for (const entry of sorted) {
@@ -73,7 +77,12 @@ export function isBestsellers(name: string, properties: JsonObject, context: Jso
   if (BESTSELLERS.test(name)) return true
   const page = context['page']
   const path = typeof page === 'object' && page !== null ? textOf(page as JsonObject, 'path') : null
-  for (const text of [textOf(properties, 'list_id', 'list'), textOf(properties, 'category'), textOf(properties, 'path'), path])
+  for (const text of [
+    textOf(properties, 'list_id', 'list'),
+    textOf(properties, 'category'),
+    textOf(properties, 'path'),
+    path,
+  ])
     if (text !== null && BESTSELLERS.test(text)) return true
   return false
 }

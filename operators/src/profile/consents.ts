@@ -70,7 +70,11 @@ function bounded(consents: Consent[]): Consents {
   return kept.slice(0, MAX_CONSENTS).sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))
 }
 
-export const hearConsents = (consents: Consents, event: CustomerEvent, kind: EventKind): Consents => {
+export const hearConsents = (
+  consents: Consents,
+  event: CustomerEvent,
+  kind: EventKind,
+): Consents => {
   const heard = consentsIn(event, kind)
   return heard.length === 0 ? consents : uniteConsents(consents, heard)
 }
@@ -93,7 +97,9 @@ function consentsIn(event: CustomerEvent, kind: EventKind): Consent[] {
       return fromEvent(event, kind === 'consent_given')
     case 'unsubscribed':
     case 'email_complained':
-      return [act(event, { channel: 'email', topic: ALL, granted: false, ...saidIn(event.properties) })]
+      return [
+        act(event, { channel: 'email', topic: ALL, granted: false, ...saidIn(event.properties) }),
+      ]
     default:
       return []
   }

@@ -9,7 +9,15 @@
  */
 import { days, hours, type Millis, minutes } from '#engine'
 import type { Json } from '../contract.ts'
-import { addRow, bucketOf, type Buckets, dropBefore, NO_BUCKETS, sumOf, uniteBuckets } from './buckets.ts'
+import {
+  addRow,
+  type Buckets,
+  bucketOf,
+  dropBefore,
+  NO_BUCKETS,
+  sumOf,
+  uniteBuckets,
+} from './buckets.ts'
 
 export interface Engagement {
   /** Steps of 5 minutes, for 24 hours. */

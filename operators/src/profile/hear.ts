@@ -4,9 +4,9 @@ import type { CustomerEvent } from '../contract.ts'
 import {
   orderIdOf,
   orderRevenue,
+  type ProductLine,
   productOf,
   productsOf,
-  type ProductLine,
   refundAmount,
 } from '../ingest/fields.ts'
 import { type EventKind, isActivity, kindOf } from '../ingest/vocabulary.ts'
@@ -53,7 +53,10 @@ function hearSubject(
       return completed(state, event, now)
     case 'order_refunded': {
       const amount = refundAmount(properties, productsOf(properties))
-      return { ...state, orders: refundOrder(state.orders, { id: orderId(event), at, amount }, now) }
+      return {
+        ...state,
+        orders: refundOrder(state.orders, { id: orderId(event), at, amount }, now),
+      }
     }
     case 'order_cancelled':
       return { ...state, orders: cancelOrder(state.orders, orderId(event), now) }

@@ -15,6 +15,7 @@ export const EMPTY_HISTOGRAM: Histogram = []
 const EXACT = 1_000
 const PER_DECADE = 900
 const PAGE = 64
+const EMPTY_PAGE: readonly number[] = Array.from({ length: PAGE }, () => 0)
 const MAX_VALUE = 1e15
 
 /** Slot of a number; rising with it. */
@@ -39,7 +40,7 @@ export const rounded = (value: number): number => valueOf(slotOf(value))
 export function addValue(histogram: Histogram, value: number): Histogram {
   const slot = slotOf(value)
   const page = Math.floor(slot / PAGE)
-  const counts = (histogram[page] ?? new Array<number>(PAGE).fill(0)).slice()
+  const counts = (histogram[page] ?? EMPTY_PAGE).slice()
   counts[slot % PAGE] = (counts[slot % PAGE] as number) + 1
   const next = histogram.slice()
   while (next.length < page) next.push(null)

@@ -61,7 +61,6 @@ export function nextStageCrossing(
   const instants = [since + thresholds.atRiskAfter, since + thresholds.churnedAfter]
   if (facts.signedUpAt !== null) instants.push(facts.signedUpAt + thresholds.newFor)
   instants.sort((a, b) => a - b)
-  for (const at of instants)
-    if (at > now && stageOf(facts, at, thresholds) !== current) return at
+  for (const at of instants) if (at > now && stageOf(facts, at, thresholds) !== current) return at
   return null
 }

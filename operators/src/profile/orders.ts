@@ -15,7 +15,15 @@
 import { days, type Millis } from '#engine'
 import type { Json } from '../contract.ts'
 import type { Cents } from '../ingest/fields.ts'
-import { addRow, bucketOf, type Buckets, dropBefore, NO_BUCKETS, sumOf, uniteBuckets } from './buckets.ts'
+import {
+  addRow,
+  type Buckets,
+  bucketOf,
+  dropBefore,
+  NO_BUCKETS,
+  sumOf,
+  uniteBuckets,
+} from './buckets.ts'
 
 export interface Order {
   readonly id: string
@@ -149,7 +157,12 @@ function fold(orders: Orders, now: Millis): Orders {
     buckets = addRow(buckets, [bucketOf(timeOf(order), days(1)), counts, net])
   }
   const first = bucketOf(now, days(1)) - YEAR_DAYS - 1
-  return { ...orders, recent: orders.recent.slice(excess), folded, days: dropBefore(buckets, first, DAY_ROW) }
+  return {
+    ...orders,
+    recent: orders.recent.slice(excess),
+    folded,
+    days: dropBefore(buckets, first, DAY_ROW),
+  }
 }
 
 /** P3. */
@@ -235,11 +248,14 @@ export function uniteOrders(mine: Orders, theirs: Orders, now: Millis): Orders {
   )
 }
 
-/** Compact form: `[[order...], folded, days, returned, categories]`; an order drops its zeros. */
+/**
+ * Compact form: `[[order...], folded, days, returned, categories]`. An order drops its zeros, and its
+ * time is told from the order before it.
+ */
 export function packOrders(orders: Orders): Json {
   const { folded } = orders
   return [
-    orders.recent.map(packOrder),
+    orders.recent.map((order, i) => packOrder(order, orders.recent[i - 1]?.at ?? 0)),
     folded.orders === 0 && folded.net === 0 ? 0 : [folded.orders, folded.revenue, folded.net],
     orders.days,
     orders.returned ? 1 : 0,
@@ -247,10 +263,10 @@ export function packOrders(orders: Orders): Json {
   ]
 }
 
-function packOrder(o: Order): Json {
+function packOrder(o: Order, since: Millis): Json {
   const flags = (o.whole ? 1 : 0) + (o.cancelled ? 2 : 0)
   const plain = o.refunded === 0 && o.refundedAt === 0 && flags === 0
-  const head = [o.id, o.at, o.revenue, o.items]
+  const head = [o.id, o.at - since, o.revenue, o.items]
   return plain ? head : [...head, o.refunded, o.refundedAt, flags]
 }
 
@@ -260,17 +276,14 @@ type Packed = [PackedOrder[], [number, number, number] | 0, number[], 0 | 1, str
 export function unpackOrders(json: unknown): Orders {
   const [recent, folded, buckets, returned, categories] = json as Packed
   const [orders, revenue, net] = folded === 0 ? [0, 0, 0] : folded
+  let since = 0
   return {
-    recent: recent.map(([id, at, value, items, refunded = 0, refundedAt = 0, flags = 0]) => ({
-      id,
-      at,
-      revenue: value,
-      items,
-      refunded,
-      refundedAt,
-      whole: (flags & 1) !== 0,
-      cancelled: (flags & 2) !== 0,
-    })),
+    recent: recent.map(([id, after, value, items, refunded = 0, refundedAt = 0, flags = 0]) => {
+      since += after
+      const whole = (flags & 1) !== 0
+      const cancelled = (flags & 2) !== 0
+      return { id, at: since, revenue: value, items, refunded, refundedAt, whole, cancelled }
+    }),
     folded: { orders, revenue, net },
     days: buckets,
     returned: returned === 1,

@@ -12,7 +12,15 @@
  *     views alone write none.
  * P19 A stage crossed by time is told at its exact instant, once, without an event.
  */
-import { type Broadcast, type Context, type Millis, operator, output, stateSpec } from '#engine'
+import {
+  type Broadcast,
+  type Context,
+  days,
+  type Millis,
+  operator,
+  output,
+  stateSpec,
+} from '#engine'
 import type { CustomerEvent, LifecycleStage } from '../contract.ts'
 import { kindOf } from '../ingest/vocabulary.ts'
 import { type Contribution, contributionAt, nextMidnight } from './contribution.ts'
@@ -28,8 +36,8 @@ import { closeSessions, nextClose, secondsOf } from './sessions.ts'
 import {
   lifecycleFacts,
   NO_PROFILE,
-  profileCodec,
   type ProfileState,
+  profileCodec,
   SESSION_GAP,
   uniteProfiles,
 } from './state.ts'
@@ -84,7 +92,11 @@ type Cx = Context<ProfileState, typeof outputs>
 /** Task time, which before the first mark of every source is before any instant. */
 const nowOf = (cx: Cx): Millis => Math.max(0, cx.now)
 
-function causeOf(event: CustomerEvent, before: ProfileState, after: ProfileState): SnapshotCause | null {
+function causeOf(
+  event: CustomerEvent,
+  before: ProfileState,
+  after: ProfileState,
+): SnapshotCause | null {
   const kind = kindOf(event)
   if (kind === 'order_completed') return 'order'
   if (kind === 'order_refunded' || kind === 'order_cancelled') return 'refund'
@@ -96,9 +108,7 @@ export function createProfile(options: ProfileOptions = {}) {
   const { lifecycle } = options
 
   const thresholds = (cx: Cx): LifecycleThresholds =>
-    lifecycle === undefined
-      ? LIFECYCLE_DEFAULTS
-      : lifecycle.read(cx.shared(lifecycle.broadcast))
+    lifecycle === undefined ? LIFECYCLE_DEFAULTS : lifecycle.read(cx.shared(lifecycle.broadcast))
 
   const view = (state: ProfileState, cx: Cx): ProfileView =>
     profileView(state, nowOf(cx), {
@@ -110,30 +120,31 @@ export function createProfile(options: ProfileOptions = {}) {
   const stageNow = (state: ProfileState, cx: Cx): LifecycleStage =>
     stageOf(lifecycleFacts(state, nowOf(cx)), nowOf(cx), thresholds(cx))
 
-  /** Closes sessions, notes the stage, stores, tells the sink, and arms what is to come. */
-  const settle = (state: ProfileState, cx: Cx, cause: SnapshotCause | null): ProfileState => {
+  /**
+   * Closes sessions, notes the stage, stores, tells the sink, and arms what is to come.
+   * @returns the profile, if the sink was told of it
+   */
+  const settle = (state: ProfileState, cx: Cx, cause: SnapshotCause | null): ProfileView | null => {
     const { sessions, closed } = closeSessions(state.sessions, nowOf(cx), SESSION_GAP)
     for (const { start, end, events } of closed) {
       const duration_s = secondsOf({ start, end, events })
       cx.emit('session', { customer_id: cx.key, start, end, duration_s, events })
     }
     const stage = stageNow(state, cx)
-    const settled =
-      closed.length > 0 || stage !== state.toldStage
-        ? { ...state, sessions, toldStage: stage }
-        : state
-    cx.set(settled)
-    const told =
-      cause ?? (stage === state.toldStage ? null : 'stage') ?? (closed.length > 0 ? 'session' : null)
-    if (told !== null) cx.emit('snapshot', { cause: told, profile: view(settled, cx) })
+    const crossed = stage !== state.toldStage
+    const settled = crossed || closed.length > 0 ? { ...state, sessions, toldStage: stage } : state
+    if (settled !== cx.get()) cx.set(settled)
     arm(settled, cx)
-    return settled
+    const told = cause ?? (crossed ? 'stage' : closed.length > 0 ? 'session' : null)
+    if (told === null) return null
+    const profile = view(settled, cx)
+    cx.emit('snapshot', { cause: told, profile })
+    return profile
   }
 
   const arm = (state: ProfileState, cx: Cx): void => {
     armBy(cx, 'session', nextClose(state.sessions, SESSION_GAP))
-    if (cx.timerDue('midnight') === undefined) cx.setTimer('midnight', nextMidnight(nowOf(cx)))
-    if (cx.timerDue('stage') !== undefined) return
+    armBy(cx, 'midnight', nextMidnight(nowOf(cx)))
     const facts = lifecycleFacts(state, nowOf(cx))
     armBy(cx, 'stage', nextStageCrossing(facts, nowOf(cx), thresholds(cx)))
   }
@@ -147,13 +158,12 @@ export function createProfile(options: ProfileOptions = {}) {
     onRecord(event: CustomerEvent, cx: Cx) {
       const before = cx.get()
       const heard = hear(before, event, nowOf(cx))
-      const state = settle(heard, cx, causeOf(event, before, heard))
-      cx.emit('profiled', { event, profile: view(state, cx) })
+      const told = settle(heard, cx, causeOf(event, before, heard))
+      cx.emit('profiled', { event, profile: told ?? view(cx.get(), cx) })
     },
     onTimer(name, cx: Cx) {
-      const state = cx.get()
-      if (name === 'midnight') return contribute(state, cx)
-      settle(state, cx, null)
+      if (name === 'midnight') contribute(cx.get(), cx)
+      else settle(cx.get(), cx, null)
     },
     onMerged(_from, cx: Cx) {
       settle(cx.get(), cx, 'identity')
@@ -170,11 +180,12 @@ function armBy(cx: Cx, name: string, due: Millis | null): void {
 
 /** The timer's due time is the midnight itself. Without a contribution it rests until an event. */
 function contribute(state: ProfileState, cx: Cx): void {
-  const contribution = contributionAt(state, cx.now)
+  const midnight = nextMidnight(cx.now) - days(1)
+  const contribution = contributionAt(state, midnight)
   if (contribution !== null) cx.emit('contribution', contribution)
-  // What lies at or after this midnight will contribute to the next one.
-  const more = contribution !== null || contributionAt(state, nextMidnight(cx.now)) !== null
-  if (more) cx.setTimer('midnight', nextMidnight(cx.now))
+  // Records run ahead of task time: what was heard already will contribute to a later midnight.
+  if (contribution !== null || state.lastSeen >= midnight)
+    cx.setTimer('midnight', nextMidnight(contribution === null ? state.lastSeen : midnight))
 }
 
 export const profile = createProfile()

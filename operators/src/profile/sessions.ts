@@ -9,7 +9,15 @@
  */
 import { days, type Millis } from '#engine'
 import type { Json } from '../contract.ts'
-import { addRow, bucketOf, type Buckets, dropBefore, NO_BUCKETS, sumOf, uniteBuckets } from './buckets.ts'
+import {
+  addRow,
+  type Buckets,
+  bucketOf,
+  dropBefore,
+  NO_BUCKETS,
+  sumOf,
+  uniteBuckets,
+} from './buckets.ts'
 
 export interface Session {
   readonly start: Millis

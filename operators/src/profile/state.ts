@@ -8,9 +8,21 @@
  */
 import { type ByteWriter, type Codec, jsonCodec, type Millis, minutes } from '#engine'
 import type { Json, LifecycleStage } from '../contract.ts'
-import { type Browsing, NO_BROWSING, packBrowsing, uniteBrowsing, unpackBrowsing } from './browsing.ts'
+import {
+  type Browsing,
+  NO_BROWSING,
+  packBrowsing,
+  uniteBrowsing,
+  unpackBrowsing,
+} from './browsing.ts'
 import { type Cart, EMPTY_CART, packCart, uniteCarts, unpackCart } from './cart.ts'
-import { type Consents, NO_CONSENTS, packConsents, uniteConsents, unpackConsents } from './consents.ts'
+import {
+  type Consents,
+  NO_CONSENTS,
+  packConsents,
+  uniteConsents,
+  unpackConsents,
+} from './consents.ts'
 import {
   type Engagement,
   NO_ENGAGEMENT,
@@ -19,8 +31,21 @@ import {
   unpackEngagement,
 } from './engagement.ts'
 import type { LifecycleFacts } from './lifecycle.ts'
-import { NO_ORDERS, type Orders, orderTotals, packOrders, uniteOrders, unpackOrders } from './orders.ts'
-import { NO_SESSIONS, packSessions, type Sessions, uniteSessions, unpackSessions } from './sessions.ts'
+import {
+  NO_ORDERS,
+  type Orders,
+  orderTotals,
+  packOrders,
+  uniteOrders,
+  unpackOrders,
+} from './orders.ts'
+import {
+  NO_SESSIONS,
+  packSessions,
+  type Sessions,
+  uniteSessions,
+  unpackSessions,
+} from './sessions.ts'
 import { NO_TRAITS, packTraits, type Traits, uniteTraits, unpackTraits } from './traits.ts'
 
 export interface ProfileState {
@@ -98,11 +123,23 @@ const part = <T>(value: T, empty: T, pack: (value: T) => Json): Json =>
 const whole = <T>(json: unknown, empty: T, unpack: (json: unknown) => T): T =>
   json === 0 ? empty : unpack(json)
 
-type Packed = readonly [unknown, unknown, unknown, unknown, unknown, unknown, unknown, number, number, number, number]
+type Packed = readonly [
+  unknown,
+  unknown,
+  unknown,
+  unknown,
+  unknown,
+  unknown,
+  unknown,
+  number,
+  number,
+  number,
+  number,
+]
 
 /**
  * JSON in positions instead of names: traits, consents, orders, cart, browsing, sessions, engagement,
- * firstSeen, lastSeen and signedUp, the stage told (0: none). Each part documents its own.
+ * firstSeen, lastSeen less firstSeen, signedUp, the stage told (0: none). Each part documents its own.
  */
 export const profileCodec: Codec<ProfileState> = {
   name: 'profile',
@@ -117,7 +154,7 @@ export const profileCodec: Codec<ProfileState> = {
         part(state.sessions, NO_SESSIONS, packSessions),
         part(state.engagement, NO_ENGAGEMENT, packEngagement),
         state.firstSeen,
-        state.lastSeen,
+        state.lastSeen - state.firstSeen,
         state.signedUp,
         state.toldStage === null ? 0 : STAGES.indexOf(state.toldStage) + 1,
       ],
@@ -135,7 +172,7 @@ export const profileCodec: Codec<ProfileState> = {
       sessions: whole(p[5], NO_SESSIONS, unpackSessions),
       engagement: whole(p[6], NO_ENGAGEMENT, unpackEngagement),
       firstSeen: p[7],
-      lastSeen: p[8],
+      lastSeen: p[7] + p[8],
       signedUp: p[9],
       toldStage: STAGES[p[10] - 1] ?? null,
     }

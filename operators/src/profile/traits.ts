@@ -136,22 +136,27 @@ export function createdAt(event: CustomerEvent): Millis | null {
 export const traitOf = (traits: Traits, field: TraitField): string | null =>
   traits[field]?.[0] ?? null
 
-/** `[newest, [field number, value, ms before newest?]...]`: fields said together share their time. */
+/** `[time, [field number, value, ...], ...]`: fields said together share their time. */
 export function packTraits(traits: Traits): Json {
-  const said = TRAIT_FIELDS.flatMap((field, i) => {
-    const entry = traits[field]
-    return entry === undefined ? [] : [[i, ...entry] as const]
-  })
-  if (said.length === 0) return 0
-  const newest = Math.max(...said.map((entry) => entry[2]))
-  return [newest, ...said.map(([i, value, at]) => (at === newest ? [i, value] : [i, value, newest - at]))]
+  const byTime = new Map<Millis, Json[]>()
+  for (const [i, field] of TRAIT_FIELDS.entries()) {
+    const said = traits[field]
+    if (said === undefined) continue
+    const group = byTime.get(said[1]) ?? []
+    byTime.set(said[1], group)
+    group.push(i, said[0])
+  }
+  return [...byTime].flat()
 }
 
 export function unpackTraits(json: unknown): Traits {
-  if (json === 0) return NO_TRAITS
-  const [newest, ...said] = json as [number, ...[number, string | null, number?][]]
+  const packed = json as readonly (Millis | readonly (number | string | null)[])[]
   const traits: { [F in TraitField]?: Said } = {}
-  for (const [i, value, ago = 0] of said)
-    traits[TRAIT_FIELDS[i] as TraitField] = [value, newest - ago]
+  for (let g = 0; g < packed.length; g += 2) {
+    const at = packed[g] as Millis
+    const said = packed[g + 1] as readonly (number | string | null)[]
+    for (let i = 0; i < said.length; i += 2)
+      traits[TRAIT_FIELDS[said[i] as number] as TraitField] = [said[i + 1] as string | null, at]
+  }
   return traits
 }

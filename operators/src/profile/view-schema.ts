@@ -12,8 +12,10 @@ const Text = (description: string) => orNull(Type.String(), description)
 const Instant = (description: string) => orNull(Type.Integer(), `${description} (ms since 1970)`)
 const Count = (description: string) => Type.Integer({ minimum: 0, description })
 const Flag = (description: string) => Type.Boolean({ description })
-const Money = (description: string) => Type.Number({ description: `${description} (shop currency)` })
-const List = <T extends Type.TSchema>(item: T, description: string) => Type.Array(item, { description })
+const Money = (description: string) =>
+  Type.Number({ description: `${description} (shop currency)` })
+const List = <T extends Type.TSchema>(item: T, description: string) =>
+  Type.Array(item, { description })
 const Score = (description: string) =>
   orNull(Type.Integer({ minimum: 1, maximum: 5 }), `${description} (1 to 5, 5 the best fifth)`)
 
@@ -49,7 +51,9 @@ const Viewed = Type.Object({
 })
 
 export const ProfileViewSchema = Type.Object({
-  customer_id: Type.String({ description: 'The entity’s key: u: and the user id, or a: and the anonymous one.' }),
+  customer_id: Type.String({
+    description: 'The entity’s key: u: and the user id, or a: and the anonymous one.',
+  }),
   as_of: Type.Integer({ description: 'Task time that the figures hold for (ms since 1970).' }),
   // PRO-1
   first_name: Text('First name.'),

@@ -3,6 +3,7 @@ import type { Millis } from '#engine'
 import type { CustomerEvent, JsonObject } from '../contract.ts'
 import { type Cents, orderIdOf, productOf, productsOf, textOf } from '../ingest/fields.ts'
 import { type EventKind, isActivity, kindOf } from '../ingest/vocabulary.ts'
+import { createdAt } from '../profile/traits.ts'
 
 /** No such instant yet; nothing is dated 1970. */
 export const NEVER: Millis = 0
@@ -43,7 +44,7 @@ type Meaning = Signal extends infer S
   : never
 
 function meaning(event: CustomerEvent, kind: EventKind, at: Millis): Meaning {
-  const { properties, traits } = event
+  const { properties } = event
   switch (kind) {
     case 'product_added':
     case 'wishlist_to_cart':
@@ -62,7 +63,7 @@ function meaning(event: CustomerEvent, kind: EventKind, at: Millis): Meaning {
     case 'signed_up':
       return { kind: 'signed_up', since: at }
     case 'identify': {
-      const since = instant(traits['createdAt'] ?? traits['created_at'])
+      const since = createdAt(event)
       return since === null ? { kind: 'other' } : { kind: 'signed_up', since: Math.min(since, at) }
     }
     default:
@@ -82,10 +83,4 @@ function linesOf(properties: JsonObject): Line[] {
     quantity: Math.floor(product.quantity),
     price: Math.max(0, product.price ?? 0),
   }))
-}
-
-/** ISO text or milliseconds; anything else is unknown. */
-function instant(value: unknown): Millis | null {
-  const at = typeof value === 'string' ? Date.parse(value) : value
-  return typeof at === 'number' && Number.isFinite(at) && at > NEVER ? Math.floor(at) : null
 }

@@ -9,19 +9,18 @@ import type { LifecycleStage } from '../contract.ts'
 import { type LifecycleFacts, type LifecycleThresholds, stageOf } from '../profile/lifecycle.ts'
 import type { Pending, TriggerRule, Watch } from './rule.ts'
 import { NEVER } from './signals.ts'
-import { firedUpTo, type TriggerState } from './state.ts'
+import { firedUpTo, startOf, type TriggerState } from './state.ts'
 
 /** Churn risk joins when a model serves it; until then inactivity alone decides. */
 const lifeOf = (state: TriggerState): LifecycleFacts => ({
-  lastActivityAt: state.activeAt === NEVER ? null : state.activeAt,
-  signedUpAt: state.since === NEVER ? null : state.since,
+  lastActivityAt: state.activeAt || null,
+  signedUpAt: startOf(state) || null,
   orders: state.orders.count,
   risk: null,
 })
 
 /** The last sign of life; a customer of whom none is known counts from the signup. */
-const heardOf = (state: TriggerState): Millis =>
-  state.activeAt === NEVER ? state.since : state.activeAt
+const heardOf = (state: TriggerState): Millis => state.activeAt || startOf(state)
 
 interface Crossing {
   readonly to: LifecycleStage
@@ -33,7 +32,7 @@ interface Crossing {
 function crossings(state: TriggerState, limits: LifecycleThresholds): Crossing[] {
   const anchor = heardOf(state)
   return [
-    { to: 'active', anchor: state.since, due: state.since + limits.newFor },
+    { to: 'active', anchor: startOf(state), due: startOf(state) + limits.newFor },
     { to: 'at_risk', anchor, due: anchor + limits.atRiskAfter },
     { to: 'churned', anchor, due: anchor + limits.churnedAfter },
   ]
@@ -46,7 +45,7 @@ const wanted = (watch: Watch, from: LifecycleStage, to: LifecycleStage): boolean
 }
 
 function pending(state: TriggerState, watch: Watch): Pending | null {
-  if (state.since === NEVER) return null
+  if (startOf(state) === NEVER) return null
   let first: Pending | null = null
   for (const { to, anchor, due } of crossings(state, watch.lifecycle)) {
     const mark = `${watch.plan.id}|${to}`
@@ -68,7 +67,7 @@ export const stageChange: TriggerRule = {
   kind: 'stage_change',
   pending,
   caused(before, after, at, watch) {
-    if (before.since === NEVER) return []
+    if (startOf(before) === NEVER) return []
     const from = stageOf(lifeOf(before), at, watch.lifecycle)
     const to = stageOf(lifeOf(after), at, watch.lifecycle)
     if (!wanted(watch, from, to)) return []

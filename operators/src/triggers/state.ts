@@ -8,6 +8,7 @@
  * T3 Merging is commutative and associative: maxima, minima, a union of orders, carts per product.
  */
 import { type Millis, stateSpec } from '#engine'
+import { earliest } from '../profile/state.ts'
 import { type Cart, cartAfter, EMPTY_CART, mergeCarts } from './cart.ts'
 import { mergeOrders, NO_ORDERS, type Orders, ordersAfter } from './orders.ts'
 import { NEVER, type Signal } from './signals.ts'
@@ -18,8 +19,8 @@ export interface TriggerState {
   readonly viewedAt: Millis
   readonly viewedProduct: string | null
   readonly activeAt: Millis
-  /** The signup as told, else the first event. */
-  readonly since: Millis
+  readonly firstAt: Millis
+  readonly signedUpAt: Millis
   /** By mark (a definition, or a definition and stage): the instant for which it fired last. */
   readonly fired: Readonly<Record<string, Millis>>
 }
@@ -30,7 +31,8 @@ export const NOTHING_KNOWN: TriggerState = {
   viewedAt: NEVER,
   viewedProduct: null,
   activeAt: NEVER,
-  since: NEVER,
+  firstAt: NEVER,
+  signedUpAt: NEVER,
   fired: {},
 }
 
@@ -40,7 +42,7 @@ export const TRIGGERS = {
 } as const
 
 export function stateAfter(state: TriggerState, signal: Signal): TriggerState {
-  const since = signal.kind === 'signed_up' ? signal.since : signal.at
+  const signedUp = signal.kind === 'signed_up' ? signal.since : NEVER
   const viewed = signal.kind === 'viewed' && signal.at >= state.viewedAt
   return {
     cart: cartAfter(state.cart, signal),
@@ -48,7 +50,8 @@ export function stateAfter(state: TriggerState, signal: Signal): TriggerState {
     viewedAt: viewed ? signal.at : state.viewedAt,
     viewedProduct: viewed ? signal.product : state.viewedProduct,
     activeAt: signal.active ? Math.max(state.activeAt, signal.at) : state.activeAt,
-    since: earliest(state.since, since),
+    firstAt: earliest(state.firstAt, signal.at),
+    signedUpAt: earliest(state.signedUpAt, signedUp),
     fired: state.fired,
   }
 }
@@ -61,8 +64,8 @@ export const withFired = (state: TriggerState, mark: string, due: Millis): Trigg
   fired: { ...state.fired, [mark]: Math.max(due, firedUpTo(state, mark)) },
 })
 
-const earliest = (a: Millis, b: Millis): Millis =>
-  a === NEVER ? b : b === NEVER ? a : Math.min(a, b)
+/** Where the lifecycle starts: the signup as told, else the first event, as in the profile. */
+export const startOf = (state: TriggerState): Millis => state.signedUpAt || state.firstAt
 
 export function mergeTriggerStates(a: TriggerState, b: TriggerState): TriggerState {
   const fired: Record<string, Millis> = {}
@@ -75,7 +78,8 @@ export function mergeTriggerStates(a: TriggerState, b: TriggerState): TriggerSta
     viewedAt: viewer.viewedAt,
     viewedProduct: viewer.viewedProduct,
     activeAt: Math.max(a.activeAt, b.activeAt),
-    since: earliest(a.since, b.since),
+    firstAt: earliest(a.firstAt, b.firstAt),
+    signedUpAt: earliest(a.signedUpAt, b.signedUpAt),
     fired,
   }
 }

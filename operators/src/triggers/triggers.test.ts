@@ -149,7 +149,7 @@ describe('inactivity and dormancy', () => {
 describe('stage change', () => {
   const run = () => start(only('stage_change', ', to: [new, active, at_risk, churned]'))
   const stages = (r: ReturnType<typeof run>) =>
-    r.triggers().map((t) => `${t.facts['from']}>${t.facts['to']} ${offset(t.at)}`)
+    r.triggers().map((t) => `${t.cause.replace(/^stage:|@.*/g, '')} ${offset(t.at)}`)
 
   test('[LIF-2] exactly 30 days is at risk and exactly 90 churned, without an event', () => {
     const r = run().tell(ordered(NOON))

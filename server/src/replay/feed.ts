@@ -27,6 +27,8 @@ export interface FeedOptions {
   readonly liveFrom?: Millis
   /** How far time goes on after the last event (timers that wait then fire), in ms. */
   readonly tail?: Millis
+  /** Say at the end that nothing more will come: time then follows the other sources. */
+  readonly end?: boolean
   /** Records per append. */
   readonly batch?: number
   readonly onProgress?: (read: number) => void
@@ -97,7 +99,7 @@ export class FeedPlan {
     if (!this.#live) yield control({ live: true }, this.time ?? 0)
     yield control({ mark: this.time ?? 0 }, this.time ?? 0)
     yield { settle: true }
-    yield control({ end: true }, this.time ?? 0)
+    if (this.#options.end === true) yield control({ end: true }, this.time ?? 0)
   }
 
   /** Lets time go on to `at`, standing still at each midnight on the way and when history ends. */

@@ -4,7 +4,7 @@
  */
 import { assert, OpportuneError, type SinkChain } from '#engine'
 import type { Decision } from '../topics/decision.ts'
-import { type AuditHeader, decodeRecord, encodeRecord, GENESIS, recordHash } from './record.ts'
+import { type AuditHeader, decodeRecord, GENESIS, writeRecord } from './record.ts'
 
 /** The head of a chain: what the next record has to follow. JSON, kept with the task. */
 export interface ChainHead {
@@ -29,9 +29,9 @@ export function chainOf<T>(describe: (value: T) => Linked): SinkChain<T> {
       const { kind, refs } = describe(value)
       const header: AuditHeader = { ...head, now: at.now, kind, pid: null, refs }
       const body = at.bytes.toString('utf8')
-      const hash = recordHash(header, body)
+      const { hash, bytes } = writeRecord(header, body)
       const after: ChainHead = { chain: head.chain, seq: head.seq + 1, prev: hash }
-      return { state: after, bytes: encodeRecord({ header, body, hash }) }
+      return { state: after, bytes }
     },
   }
 }
@@ -49,7 +49,10 @@ export const decisionChain: SinkChain<Decision> = chainOf((decision) => ({
 export function readDecision(bytes: Uint8Array): Decision {
   const record = decodeRecord(bytes)
   if (record === undefined || record.header.kind !== 'decision')
-    throw new OpportuneError('audit_record_invalid', 'A record is not a decision as it was written.')
+    throw new OpportuneError(
+      'audit_record_invalid',
+      'A record is not a decision as it was written.',
+    )
   try {
     return JSON.parse(record.body) as Decision
   } catch (error) {

@@ -44,15 +44,29 @@ export function canonicalHeader(header: AuditHeader): string {
   return JSON.stringify({ chain, seq, prev, now, kind, pid, refs })
 }
 
-export function recordHash(header: AuditHeader, body: string): string {
+export const recordHash = (header: AuditHeader, body: string): string =>
+  hashOf(canonicalHeader(header), body)
+
+function hashOf(header: string, body: string): string {
   const inner = createHash('sha256').update(body, 'utf8').digest()
-  return createHash('sha256').update(canonicalHeader(header), 'utf8').update(inner).digest('hex')
+  return createHash('sha256').update(header, 'utf8').update(inner).digest('hex')
 }
 
-export function encodeRecord(record: AuditRecord): Buffer {
-  const header = canonicalHeader(record.header)
-  return Buffer.from(`{"h":${header},"b":${JSON.stringify(record.body)},"x":"${record.hash}"}`)
+const spell = (header: string, body: string, hash: string): Buffer =>
+  Buffer.from(`{"h":${header},"b":${JSON.stringify(body)},"x":"${hash}"}`)
+
+/** Hashes and writes a record; on the way of every decision, so the header is spelt only once. */
+export function writeRecord(
+  header: AuditHeader,
+  body: string,
+): { readonly hash: string; readonly bytes: Buffer } {
+  const spelt = canonicalHeader(header)
+  const hash = hashOf(spelt, body)
+  return { hash, bytes: spell(spelt, body, hash) }
 }
+
+export const encodeRecord = (record: AuditRecord): Buffer =>
+  spell(canonicalHeader(record.header), record.body, record.hash)
 
 /** The record in `bytes`; undefined where they are not exactly what `encodeRecord` writes. */
 export function decodeRecord(bytes: Uint8Array): AuditRecord | undefined {

@@ -47,8 +47,8 @@ export interface VerifiedChain {
   readonly chain: string
   /** Records that are proven to be as written. */
   readonly records: number
-  /** Hash of the last of them. */
-  readonly head: string
+  /** Hash of the last of them; null where a fault leaves it open. */
+  readonly head: string | null
   /** The last record that a seal vouches for; null: none does. */
   readonly sealedTo: number | null
 }
@@ -96,7 +96,7 @@ export class ChainVerifier {
     const fault = this.#rewritten ?? this.#suspicion() ?? this.#truncation()
     // A record that its successor does not follow was counted before the successor came.
     const records = Math.min(this.#seq, fault?.seq ?? this.#seq)
-    const head = records === this.#seq ? this.#prev : (this.#last?.record?.header.prev ?? GENESIS)
+    const head = records === this.#seq ? this.#prev : null
     const sealedTo = this.#sealedTo
     return { verified: { chain: this.chain, records, head, sealedTo }, fault }
   }

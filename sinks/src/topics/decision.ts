@@ -53,7 +53,9 @@ export const VerdictSchema = Type.Object(
 
 export const DecisionSchema = Type.Object(
   {
-    decision_id: Text('hash(key, cause, definition and version, ordinal): the same on every replay.'),
+    decision_id: Text(
+      'hash(key, cause, definition and version, ordinal): the same on every replay.',
+    ),
     timestamp: Time('Task time of the decision'),
     customer_id: CustomerId,
     agent: Text('The agent that proposed what was decided on.'),
@@ -61,10 +63,15 @@ export const DecisionSchema = Type.Object(
     reason: Text('Stable reason code.'),
     trigger: TriggerSchema,
     chosen: Nullable(CandidateSchema),
-    rejected: Type.Array(Type.Object({ candidate: CandidateSchema, reason: Text('Why it lost.') }), {
-      description: 'The other candidates.',
+    rejected: Type.Array(
+      Type.Object({ candidate: CandidateSchema, reason: Text('Why it lost.') }),
+      {
+        description: 'The other candidates.',
+      },
+    ),
+    guardrail_checks: Type.Array(VerdictSchema, {
+      description: 'Every verdict on the chosen one.',
     }),
-    guardrail_checks: Type.Array(VerdictSchema, { description: 'Every verdict on the chosen one.' }),
     confidence_score: Nullable(Type.Number({ description: 'P(effect > 0); null: not scored.' })),
     human_override: Type.Null({ description: 'Overrides are records of their own (AUD-3).' }),
     override_reason: Type.Null({ description: 'See human_override.' }),

@@ -1,5 +1,6 @@
 /** The unchained sink topics: what their records hold. */
 import Type from 'typebox'
+import { TriggerSchema } from './decision.ts'
 import {
   CHANNELS,
   CustomerId,
@@ -10,7 +11,6 @@ import {
   Text,
   Time,
 } from './parts.ts'
-import { TriggerSchema } from './decision.ts'
 
 const CustomerEventSchema = Type.Object(
   {
@@ -35,8 +35,14 @@ export const ActivitySchema = Type.Object(
   {
     customer: CustomerId,
     event: CustomerEventSchema,
-    late_ms: Type.Integer({ minimum: 0, description: 'receivedAt less event time, in ms; at least 0.' }),
-    mode: oneOf(['history', 'live'], 'history: from an import, changes state but proposes nothing.'),
+    late_ms: Type.Integer({
+      minimum: 0,
+      description: 'receivedAt less event time, in ms; at least 0.',
+    }),
+    mode: oneOf(
+      ['history', 'live'],
+      'history: from an import, changes state but proposes nothing.',
+    ),
   },
   { description: 'An accepted event, once: after validation, deduplication and identity.' },
 )

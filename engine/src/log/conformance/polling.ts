@@ -66,7 +66,7 @@ export function pollingRules(make: MakeLog): void {
         const seen: (string | null)[] = []
         for (let polls = 0; polls < 4; polls++)
           seen.push(...flat(await member.poll({ maxRecords: 1, maxBytes: 1e6, waitMs: 0 })))
-        expect(seen.toSorted()).toEqual(['long 0', 'short 1', 'short 2', 'short 3'])
+        expect(new Set(seen)).toEqual(new Set(['long 0', 'short 1', 'short 2', 'short 3']))
       }),
     )
 

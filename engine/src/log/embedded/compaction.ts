@@ -92,11 +92,8 @@ function rewriteStep(
   const last = entries.at(-1)
   if (last === undefined) return step.limit
   const before = entries.flatMap((entry) => entry.frames)
-  const kept = before
-    .map((frame) => survivors(frame, step.index, step.tombstonesBefore))
-    .filter((frame) => frame !== undefined)
-  const untouched = kept.length === before.length && kept.every((frame, i) => frame === before[i])
-  if (!untouched) replaceEntries(store, shelf, entries, kept)
+  const kept = survivors(before, step.index, step.tombstonesBefore)
+  if (kept !== before) replaceEntries(store, shelf, entries, kept)
   return endOf(last)
 }
 

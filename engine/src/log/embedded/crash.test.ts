@@ -19,7 +19,7 @@ const scratch = (): string => mkdtempSync(join(tmpdir(), 'opportune-crash-'))
 
 async function startWriter(directory: string): Promise<ChildProcess> {
   const child = spawn(process.execPath, [...NODE, program('writer'), directory], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', 'inherit'],
   })
   const [first] = await Promise.race([once(child.stdout, 'data'), once(child, 'exit')])
   expect(String(first)).toContain('ready')
@@ -62,9 +62,10 @@ describe('a process that is killed', () => {
     const directory = scratch()
     const prng = new Prng(20261122)
     let before = 0
+    let child: ChildProcess | undefined
     try {
       for (let kill = 0; kill < 4; kill++) {
-        const child = await startWriter(directory)
+        child = await startWriter(directory)
         if (kill === 0) await checkBesides(directory, child)
         await new Promise((resolve) => setTimeout(resolve, 10 + prng.below(120)))
         child.kill('SIGKILL')
@@ -79,6 +80,7 @@ describe('a process that is killed', () => {
         await log.close()
       }
     } finally {
+      child?.kill('SIGKILL')
       rmSync(directory, { recursive: true, force: true })
     }
   }, 20_000)

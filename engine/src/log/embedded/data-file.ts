@@ -30,22 +30,23 @@ export function inspectDataFile(path: string): 'absent' | 'sound' {
     throw corrupt('cannot be opened', error)
   }
   try {
-    const { size } = fstatSync(file)
-    if (size === 0) return 'absent'
-    checkMetas(file, size)
+    if (fstatSync(file).size === 0) return 'absent'
+    checkMetas(file)
     return 'sound'
   } finally {
     closeSync(file)
   }
 }
 
-function checkMetas(file: number, size: number): void {
+function checkMetas(file: number): void {
   const first = readMeta(file, 0)
   const { pageSize } = first
   if (pageSize < MIN_PAGE || pageSize > MAX_PAGE || (pageSize & (pageSize - 1)) !== 0)
     throw corrupt('has an impossible page size')
   const second = readMeta(file, pageSize)
   const newest = second.transaction > first.transaction ? second : first
+  // Only now: an owner that writes meanwhile lets the file grow before its meta page says so.
+  const { size } = fstatSync(file)
   if (size < (newest.lastPage + 1 - UNWRITTEN_PAGES) * pageSize || size < newest.rootEnd * pageSize)
     throw corrupt('is shorter than it says')
 }
@@ -60,7 +61,7 @@ interface Meta {
 
 /** Meta page: header, magic, version, address, map size, two tree records, last page, transaction. */
 function readMeta(file: number, page: number): Meta {
-  const bytes = Buffer.alloc(META_AT + 128)
+  const bytes = Buffer.alloc(META_AT + 136)
   if (readSync(file, bytes, 0, bytes.length, page) < bytes.length || readMagic(bytes) !== MAGIC)
     throw corrupt('is not a log')
   const freeTree = META_AT + 24

@@ -5,14 +5,14 @@
  * the meta page through a descriptor opened with O_DSYNC before `transact` returns; overlapping sync
  * is off because it would let `transact` return before that.
  */
-import { closeSync, fstatSync, mkdirSync, openSync, statSync, unlinkSync, writeSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, rmSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Database, open, type RootDatabase } from 'lmdb'
 import { OpportuneError } from '../../errors.ts'
 import { inspectDataFile } from './data-file.ts'
 import { decodeJson, encodeJson, FORMAT_VERSION, formatKey, type MetaKey } from './layout.ts'
 
-export const DATA_FILE = 'data.mdb'
+const DATA_FILE = 'data.mdb'
 
 export interface Environment {
   readonly directory: string
@@ -121,16 +121,18 @@ const PROBE_BYTES = 1 << 20
  */
 function diskRefuses(directory: string, bytes: number): boolean {
   const path = join(directory, `probe-${process.pid}.tmp`)
-  const file = openSync(path, 'w')
   try {
     const { size } = statSync(join(directory, DATA_FILE))
     const wanted = Buffer.alloc(Math.min(Math.max(bytes, 4096), PROBE_BYTES))
-    if (writeSync(file, wanted, 0, wanted.length, size) < wanted.length) return true
-    return fstatSync(file).size !== size + wanted.length
+    const file = openSync(path, 'w')
+    try {
+      return writeSync(file, wanted, 0, wanted.length, size) < wanted.length
+    } finally {
+      closeSync(file)
+    }
   } catch (error) {
     return DISK_CODES.has((error as NodeJS.ErrnoException).code)
   } finally {
-    closeSync(file)
-    unlinkSync(path)
+    rmSync(path, { force: true })
   }
 }

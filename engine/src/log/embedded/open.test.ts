@@ -129,6 +129,7 @@ describe('what was there before', () => {
     for (let round = 0; round < 3; round++)
       for (let key = 0; key < 10; key++)
         await appender.append('c', 0, [record(`${round}`, `key-${key}`)])
+    await appender.append('c', 0, [record('end', 'end')])
     const sizes: number[] = []
     for (let pass = 0; pass < 12; pass++) {
       await log.compact('c', 0)
@@ -136,8 +137,27 @@ describe('what was there before', () => {
     }
     expect(sizes[0]).toBeGreaterThan(10)
     expect(sizes).toEqual(sizes.toSorted((x, y) => y - x))
-    expect(await readAll(log, tp('c'))).toEqual(Array.from({ length: 10 }, () => '2'))
+    expect(await readAll(log, tp('c'))).toEqual([...Array.from({ length: 10 }, () => '2'), 'end'])
     await log.close()
+  })
+
+  test('commits and topic changes between the steps of a compaction are not undone by it', async () => {
+    const log = await open()
+    await log.ensureTopics([topic('c', 1, { cleanup: 'compact' })])
+    const appender = log.appender()
+    for (let i = 0; i < 20; i++) await appender.append('c', 0, [record(`${i}`, 'key')])
+    const pass = log.compact('c', 0)
+    for (let i = 20; i < 30; i++) {
+      await log.ensureTopics([topic('c', 1, { cleanup: 'compact', retentionMs: i })])
+      await appender.append('c', 0, [record(`${i}`, `key-${i}`)])
+    }
+    expect(await pass).toBeGreaterThan(0)
+    await log.close()
+    const again = await open()
+    const expected = ['18', ...Array.from({ length: 11 }, (_, i) => `${i + 19}`)]
+    expect(await readAll(again, tp('c'))).toEqual(expected)
+    expect((await again.bounds([tp('c')]))[0]).toMatchObject({ start: 0, end: 30 })
+    await again.close()
   })
 
   test('housekeeping runs by itself after commits', async () => {

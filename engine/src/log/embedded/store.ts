@@ -40,7 +40,7 @@ import { TailCache } from './tail.ts'
 const ENTRY_BYTES = 1 << 20
 
 export interface PartitionShelf extends Shelf {
-  readonly topic: TopicSpec
+  topic: TopicSpec
   readonly tail: FrameList
   state: PartitionState
 }
@@ -175,15 +175,19 @@ export class LmdbStore implements LogStore {
     this.#failure ??= { error }
   }
 
+  /** A shelf is never replaced: housekeeping may be at work on it. */
   #admit(stored: StoredTopic): void {
     const known = this.#topics.get(stored.spec.name)
-    const shelves = Array.from({ length: stored.spec.partitions }, (_, partition) => ({
-      number: stored.number,
-      partition,
-      topic: stored.spec,
-      tail: known?.shelves[partition]?.tail ?? new FrameList(),
-      state: loadPartition(this.environment, { number: stored.number, partition }),
-    }))
+    for (const shelf of known?.shelves ?? []) shelf.topic = stored.spec
+    const shelves =
+      known?.shelves ??
+      Array.from({ length: stored.spec.partitions }, (_, partition) => ({
+        number: stored.number,
+        partition,
+        topic: stored.spec,
+        tail: new FrameList(),
+        state: loadPartition(this.environment, { number: stored.number, partition }),
+      }))
     this.#topics.set(stored.spec.name, { ...stored, shelves })
   }
 

@@ -8,6 +8,9 @@ import { FrameList } from '../local/frame-list.ts'
 
 const RUN = 16
 
+/** What a frame costs beside its bytes, roughly: objects, a view, places in two lists. */
+const FRAME_COST = 400
+
 export class TailCache {
   readonly #limit: number
   /** In order of arrival; the lists shrink at the front in the same order. */
@@ -24,9 +27,9 @@ export class TailCache {
     for (const frame of frames) {
       list.push(frame)
       this.#arrivals.push(list)
-      this.#bytes += frame.length
+      this.#bytes += frame.length + FRAME_COST
     }
-    while (this.#bytes > this.#limit) this.#evict()
+    while (this.#bytes > this.#limit && this.#head < this.#arrivals.length) this.#evict()
     if (this.#head > 1024 && this.#head * 2 > this.#arrivals.length) {
       this.#arrivals.splice(0, this.#head)
       this.#head = 0
@@ -43,7 +46,7 @@ export class TailCache {
   /** Forgets a partition, after its stored records were changed. */
   forget(list: FrameList): void {
     for (let frame = list.shift(); frame !== undefined; frame = list.shift())
-      this.#bytes -= frame.length
+      this.#bytes -= frame.length + FRAME_COST
   }
 
   #evict(): void {
@@ -51,6 +54,6 @@ export class TailCache {
     // A forgotten list has fewer frames than arrivals; its old arrivals then evict nothing or a
     // newer frame of the same list, which is only a little early.
     const frame = list?.shift()
-    if (frame !== undefined) this.#bytes -= frame.length
+    if (frame !== undefined) this.#bytes -= frame.length + FRAME_COST
   }
 }

@@ -49,18 +49,22 @@ export function assign(
     const taker = result.has(key) ? undefined : lightest(eligible(partition))
     if (taker !== undefined) give(key, taker.id)
   }
-  // Each move lowers the sum of squared loads, so this ends.
-  for (let moved = true; moved; ) {
-    moved = false
+  // The widest gap first, so that as few as possible move. Each move lowers the sum of squared
+  // loads, so this ends.
+  for (;;) {
+    let widest = 1
+    let move: readonly [key: string, id: string] | undefined
     for (const partition of partitions.toReversed()) {
       const key = partitionKey(partition)
       const owner = result.get(key)
       const taker = lightest(eligible(partition))
       if (owner === undefined || taker === undefined) continue
-      if ((load.get(owner) ?? 0) < loadOf(taker) + 2) continue
-      give(key, taker.id)
-      moved = true
+      const gap = (load.get(owner) ?? 0) - loadOf(taker)
+      if (gap <= widest) continue
+      widest = gap
+      move = [key, taker.id]
     }
+    if (move === undefined) return result
+    give(...move)
   }
-  return result
 }

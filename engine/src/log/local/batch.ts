@@ -105,6 +105,12 @@ export class Cursor {
     while ((this.#run[this.#index] as Frame).end <= offset) this.#index++
     return this.#run[this.#index]
   }
+
+  /** Lets go of the run once it was handed out whole: a consumer at the end holds no frames. */
+  passed(offset: number): void {
+    const last = this.#run.at(-1)
+    if (last !== undefined && last.end <= offset) this.#run = []
+  }
 }
 
 type Limits = Pick<PollLimits, 'maxRecords' | 'maxBytes'>
@@ -142,7 +148,10 @@ export function readBatch(
     if (part.to < frame.count) break
     at = frame.end
   }
-  return count === 0 ? undefined : new FrameBatch(cursor.partition, slices, bytes)
+  if (count === 0) return undefined
+  const batch = new FrameBatch(cursor.partition, slices, bytes)
+  cursor.passed(batch.nextOffset)
+  return batch
 }
 
 function cut(frame: Frame, from: number, limits: Limits): { to: number; bytes: number } {

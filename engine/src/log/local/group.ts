@@ -7,6 +7,7 @@
  * answers, and only then gives partitions away, so that no partition has two owners at any moment
  * (L3). A member that does not answer in time loses what was asked of it (L5).
  */
+import { assert } from '../../errors.ts'
 import type { TopicPartition } from '../port.ts'
 import { partitionKey } from '../port.ts'
 import { assign } from './assign.ts'
@@ -57,7 +58,7 @@ export class Group {
   subscribed(member: LocalMember, topics: readonly string[]): Promise<void> {
     const seat = this.#seatOf(member)
     if (seat !== undefined) seat.topics = topics
-    return this.rebalance()
+    return this.#rebalanceNext()
   }
 
   closed(member: LocalMember, leave: boolean): void {
@@ -82,7 +83,7 @@ export class Group {
     const seat = this.#seatOf(member)
     for (const partition of partitions) seat?.owned.delete(partitionKey(partition))
     member.lose(partitions)
-    return this.rebalance()
+    return this.#rebalanceUnasked()
   }
 
   /** Asks for partitions back and lets the group share them out anew. */
@@ -91,7 +92,7 @@ export class Group {
       const seat = this.#seatOf(member)
       if (seat !== undefined) await this.#revoke(seat, partitions)
     })
-    return this.rebalance()
+    return this.#rebalanceUnasked()
   }
 
   /** Ends every member at once, as the end of the process does. */
@@ -103,9 +104,19 @@ export class Group {
     this.#seats.clear()
   }
 
-  rebalance(): Promise<void> {
-    this.#rebalances = this.#rebalances.then(() => this.#rebalance())
-    return this.#rebalances
+  #rebalanceNext(): Promise<void> {
+    const next = this.#rebalances.then(() => this.#rebalance())
+    this.#rebalances = next.catch(() => undefined)
+    return next
+  }
+
+  /** For rebalances that nobody asked for: members hear of a failure through their next poll. */
+  async #rebalanceUnasked(): Promise<void> {
+    try {
+      await this.#rebalanceNext()
+    } catch (error) {
+      for (const seat of this.#seats.values()) seat.member?.fail(error)
+    }
   }
 
   async #rebalance(): Promise<void> {
@@ -130,6 +141,7 @@ export class Group {
         ),
       )
     }
+    assert(false, 'a rebalance comes to an end')
   }
 
   #target(): Map<string, string> {
@@ -178,7 +190,6 @@ export class Group {
   #remove(seat: Seat): void {
     if (this.#seats.get(seat.id) !== seat) return
     this.#seats.delete(seat.id)
-    // Nobody awaits this one: what it may fail with reaches the members through their next poll.
-    void this.rebalance()
+    void this.#rebalanceUnasked()
   }
 }

@@ -195,6 +195,12 @@ export class LocalMember implements LogMember {
     this.#wake?.()
   }
 
+  /** Makes the next poll fail with `error`. */
+  fail(error: unknown): void {
+    this.#failure ??= { error }
+    this.#wake?.()
+  }
+
   // --- polling ---
 
   #collect(limits: PollLimits): readonly LogBatch[] {
@@ -277,8 +283,7 @@ export class LocalMember implements LogMember {
     try {
       await call()
     } catch (error) {
-      this.#failure ??= { error }
-      this.#wake?.()
+      this.fail(error)
     }
   }
 }

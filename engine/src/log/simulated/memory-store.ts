@@ -134,9 +134,7 @@ export class MemoryStore implements LogStore {
     const index = new KeyIndex(Infinity)
     const closed = frames.slice(0, -1)
     for (const frame of closed) index.add(frame)
-    const kept = closed
-      .map((frame) => survivors(frame, index, shelf.cleanedTo))
-      .filter((frame) => frame !== undefined)
+    const kept = survivors(closed, index, shelf.cleanedTo)
     const before = shelf.bytes
     shelf.frames.replace([...kept, last])
     shelf.bytes = last.length

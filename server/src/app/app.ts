@@ -1,0 +1,221 @@
+/**
+ * The running product in one process: embedded log, state, worker, and what the outside may ask of them.
+ *
+ * The data directory holds everything and has one owner: log/ (topics, positions), state/ (checkpoints,
+ * rebuilt from the log when lost), keys/ (the audit signing key), clickhouse/, outbox/.
+ */
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  assert,
+  type EmbeddedLog,
+  KeyedState,
+  keyGroup,
+  type LogAppender,
+  type Millis,
+  openEmbeddedLog,
+  type OpenedState,
+  type OutgoingRecord,
+  partitionOf,
+  type Plan,
+  type SlotSpec,
+  StateEnvironment,
+  Worker,
+  type WorkerOptions,
+} from '#engine'
+import type { DefinitionSet, IdentityState, ModelActivated, ProfileState } from '#operators'
+import { decisionChain } from '#sinks'
+import { type ControlRecord, opportune, TOPICS } from './topology.ts'
+
+export interface AppOptions extends Pick<WorkerOptions, 'slice' | 'onStep' | 'dropState'> {
+  readonly directory: string
+  readonly durability: 'disk' | 'os'
+  readonly partitions: number
+  /** Take live events in (default); a replay does not, and its time is the file's alone. */
+  readonly live?: boolean
+  /** Tells builds apart in positions and savepoints. */
+  readonly build: string
+  /** ms since 1970. */
+  readonly now: () => Millis
+  /** Decoded customers in memory, over all partitions. */
+  readonly cachedCustomers?: number
+  /** Called once, when the worker stops for a reason of its own. */
+  readonly onFailure?: (error: unknown) => void
+}
+
+export interface AppStats {
+  readonly epochs: number
+  readonly records: number
+  readonly aborts: number
+  readonly lag: number
+}
+
+const DEFAULT_CACHED = 50_000
+
+export class App {
+  readonly plan: Plan
+  readonly log: EmbeddedLog
+  readonly worker: Worker
+  readonly options: AppOptions
+  readonly #states: StateEnvironment
+  readonly #appender: LogAppender
+  readonly #settlers = new Set<() => void>()
+  #failure: unknown = null
+  #loop: Promise<void> | null = null
+
+  private constructor(options: AppOptions, log: EmbeddedLog) {
+    this.options = options
+    this.log = log
+    this.plan = opportune({
+      partitions: options.partitions,
+      live: options.live ?? true,
+      decisionChain,
+    }).build()
+    this.#states = new StateEnvironment({ directory: join(options.directory, 'state') })
+    this.#appender = log.appender()
+    this.worker = new Worker({
+      plan: this.plan,
+      log,
+      id: 'worker-0',
+      build: options.build,
+      now: options.now,
+      openState: (task, slots) => this.#openState(task, slots),
+      onCommit: () => this.#wake(),
+      ...(options.slice === undefined ? {} : { slice: options.slice }),
+      ...(options.onStep === undefined ? {} : { onStep: options.onStep }),
+      ...(options.dropState === undefined ? {} : { dropState: options.dropState }),
+    })
+  }
+
+  /** @throws log_owned, log_corrupt, state_vanished, state_version, state_mismatch */
+  static async open(options: AppOptions): Promise<App> {
+    mkdirSync(options.directory, { recursive: true })
+    const log = await openEmbeddedLog({
+      directory: join(options.directory, 'log'),
+      durability: options.durability,
+      now: options.now,
+    })
+    try {
+      const app = new App(options, log)
+      await app.worker.start()
+      return app
+    } catch (error) {
+      await log.close()
+      throw error
+    }
+  }
+
+  /** Starts the loop. */
+  run(): void {
+    this.#loop ??= this.worker.run().catch((error: unknown) => {
+      this.#failure = error
+      this.#wake()
+      this.options.onFailure?.(error)
+    })
+  }
+
+  /** Why the worker stopped; null while it runs. */
+  get failure(): unknown {
+    return this.#failure
+  }
+
+  /** Raw calls, as they came in; durable when the promise resolves. */
+  async ingest(calls: readonly Uint8Array[], receivedAt: Millis): Promise<void> {
+    const records = calls.map((value) => ({ key: null, value, timestamp: receivedAt }))
+    await this.#appender.append(TOPICS.events, 0, records)
+  }
+
+  async appendImport(records: readonly OutgoingRecord[]): Promise<void> {
+    await this.#appender.append(TOPICS.import, 0, records)
+  }
+
+  async importEnd(): Promise<number> {
+    const [bounds] = await this.log.bounds([{ topic: TOPICS.import, partition: 0 }])
+    return bounds?.end ?? 0
+  }
+
+  /** Puts definitions in force, in-band: every task sees them at the same place in its inbox. */
+  activateDefinitions(set: DefinitionSet): Promise<void> {
+    return this.#control({ kind: 'definitions', activated: { set } })
+  }
+
+  activateModel(activated: ModelActivated): Promise<void> {
+    return this.#control({ kind: 'model', activated })
+  }
+
+  /** Resolves when everything appended is processed and nothing moves any more. */
+  async settled(): Promise<void> {
+    while ((await this.worker.lag()) > 0) {
+      if (this.#failure !== null) throw this.#failure
+      await new Promise<void>((resolve) => {
+        this.#settlers.add(resolve)
+        // A commit may have come between the look and the wait.
+        setTimeout(resolve, 20)
+      })
+    }
+    if (this.#failure !== null) throw this.#failure
+  }
+
+  /** The key that a customer's profile is kept under, and the profile's state. */
+  customer(id: string): { readonly key: string; readonly profile: ProfileState } | null {
+    for (const start of id.startsWith('u:') || id.startsWith('a:') ? [id] : [`u:${id}`, `a:${id}`]) {
+      let key = start
+      for (let hops = 0; hops < 8; hops++) {
+        const { to } = this.#read('identity', key) as IdentityState
+        if (to === null) break
+        key = to
+      }
+      const profile = this.#read('profile', key)
+      if (profile !== this.#initial('profile')) return { key, profile: profile as ProfileState }
+    }
+    return null
+  }
+
+  /** The value of a broadcast in force at the first customer task. */
+  shared(id: string): unknown {
+    const task = this.worker.tasks.find((t) => t.stage.id === TOPICS.customerInbox)
+    return task?.shared.get(id)
+  }
+
+  async stats(): Promise<AppStats> {
+    const { epochs, records, aborts } = this.worker.stats
+    return { epochs, records, aborts, lag: await this.worker.lag() }
+  }
+
+  async stop(): Promise<void> {
+    await this.worker.stop()
+    await this.#appender.close()
+    await this.#states.close()
+    await this.log.close()
+  }
+
+  #read(operator: string, key: string): unknown {
+    const partition = partitionOf(keyGroup(key), this.options.partitions)
+    return this.worker.read({ stage: TOPICS.customerInbox, partition, operator }, key)
+  }
+
+  #initial(operator: string): unknown {
+    const stage = this.plan.stages.find((s) => s.id === TOPICS.customerInbox)
+    const node = stage?.operators.find((o) => o.operator.id === operator)
+    assert(node !== undefined, `${operator} is in the customer stage`)
+    return node.operator.state.initial
+  }
+
+  #openState(task: string, slots: readonly SlotSpec[]): OpenedState {
+    const backend = this.#states.backend(task)
+    const share = Math.ceil((this.options.cachedCustomers ?? DEFAULT_CACHED) / this.options.partitions)
+    const drops = this.options.dropState
+    const options = { slots, backend, maxKeys: share, ...(drops === undefined ? {} : { drops }) }
+    return { backend, store: new KeyedState(options) }
+  }
+
+  async #control(record: ControlRecord): Promise<void> {
+    const value = Buffer.from(JSON.stringify(record))
+    await this.#appender.append(TOPICS.control, 0, [{ key: null, value, timestamp: this.options.now() }])
+  }
+
+  #wake(): void {
+    for (const settle of this.#settlers) settle()
+    this.#settlers.clear()
+  }
+}

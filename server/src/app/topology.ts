@@ -1,0 +1,226 @@
+/**
+ * Opportune as one topology: router, customer stage, shop stage, sinks. The only place where the
+ * operators meet.
+ *
+ *   events, import -> validate -> customer-inbox -> dedupe -> identity -> profile -> triggers -> decide -> touches
+ *                                       ^                                   |
+ *                                       '--- cut points <- shop-inbox <-----'   (broadcast)
+ *   control -> definitions, model (broadcast)
+ */
+import {
+  bytesCodec,
+  type Codec,
+  type DeadLetter,
+  days,
+  jsonCodec,
+  type KeyedStream,
+  output,
+  type SinkChain,
+  type Stream,
+  type Topology,
+  topology,
+} from '#engine'
+import {
+  activeModel,
+  type CustomerEvent,
+  createDecide,
+  createDedupe,
+  createProfile,
+  createTriggers,
+  cutPoints,
+  cutPointsOperator,
+  type Decision,
+  type DefinitionsActivated,
+  definitions,
+  type Forward,
+  factsOf,
+  type InboxRecord,
+  identity,
+  lifecycleOf,
+  type ModelActivated,
+  parseEvent,
+  routingKey,
+  type TouchInput,
+  touches,
+} from '#operators'
+
+/** What the `control` topic holds. */
+export type ControlRecord =
+  | { readonly kind: 'definitions'; readonly activated: DefinitionsActivated }
+  | { readonly kind: 'model'; readonly activated: ModelActivated }
+
+export interface TopologyOptions {
+  /** Partitions of the customer inbox: how far the customer stage can be spread. */
+  readonly partitions: number
+  /** Whether live events are taken in beside imported ones. */
+  readonly live: boolean
+  /** Links decisions into the audit chain. */
+  readonly decisionChain: SinkChain<Decision>
+}
+
+export const TOPICS = {
+  events: 'events',
+  import: 'import',
+  control: 'control',
+  customerInbox: 'customer-inbox',
+  activity: 'activity',
+  duplicates: 'duplicates',
+  sessions: 'sessions',
+  profiles: 'profiles',
+  identities: 'identities',
+  triggers: 'triggers',
+  decisions: 'decisions',
+  outbox: 'outbox',
+  deadLetters: 'dead-letters',
+} as const
+
+/** An accepted event, as analytics see it. */
+export interface ActivityRow {
+  readonly customer_id: string
+  readonly mode: 'history' | 'live'
+  /** How long after it happened it came in, ms. */
+  readonly late_ms: number
+  readonly event: CustomerEvent
+}
+
+const json = <T>(): Codec<T> => jsonCodec<T>()
+const customerKey = { key: (row: { readonly customer_id: string }) => row.customer_id }
+const keyOfShop = (): string => 'shop'
+/** Raw topics are landing zones (protocols, Erasure 2). */
+const RAW_RETENTION = days(3)
+
+export function opportune(options: TopologyOptions): Topology {
+  const t = topology('opportune')
+  const inbox = t.inbox<InboxRecord>(TOPICS.customerInbox, {
+    codec: json<InboxRecord>(),
+    partitions: options.partitions,
+    mergeable: true,
+    retentionMs: days(30),
+  })
+
+  const { accepted, rejected } = route(t, options.live)
+  accepted.into(inbox, routingKey, { wrap: (event): InboxRecord => ({ kind: 'event', event }) })
+  rejected.sink('rejected', { topic: TOPICS.deadLetters, codec: json(), partitions: 1 })
+
+  const control = t.source<ControlRecord>('control', {
+    topic: TOPICS.control,
+    codec: json<ControlRecord>(),
+    clock: { kind: 'append', idle: 'wall' },
+  })
+  control
+    .flatMap((record) => (record.kind === 'definitions' ? [record.activated] : []))
+    .broadcastTo(inbox, definitions, json<DefinitionsActivated>())
+  control
+    .flatMap((record) => (record.kind === 'model' ? [record.activated] : []))
+    .broadcastTo(inbox, activeModel, json<ModelActivated>())
+
+  const events = customers(inbox.stream(), (forwards) =>
+    forwards.into(inbox, (f) => f.to, { wrap: (f) => f.record, loop: true }),
+  )
+  const { contribution } = decisions(events, options)
+  contribution
+    .keyBy('shop-inbox', keyOfShop, { codec: json(), retentionMs: days(7) })
+    .process(cutPointsOperator)
+    .made.broadcastTo(inbox, cutPoints, json())
+  return t
+}
+
+/** The router's part: every raw record becomes an event or a dead letter (ING-4). */
+function route(t: Topology, live: boolean) {
+  const imported = t.source<Uint8Array>('import', {
+    topic: TOPICS.import,
+    codec: bytesCodec,
+    clock: { kind: 'append', idle: 'hold', optional: true },
+    startsIn: 'history',
+  })
+  const raw = live ? imported.merge(liveEvents(t)) : imported
+  return raw.branch(
+      'validate',
+      { accepted: output<CustomerEvent>(), rejected: output<DeadLetter>() },
+      (bytes, emit, info) => {
+        const parsed = parseEvent(bytes, info.appendedAt)
+        if (parsed.ok) emit.accepted(parsed.event)
+        else
+          emit.rejected({
+            code: parsed.code,
+            reason: parsed.detail,
+            by: 'validate',
+            topic: info.topic,
+            partition: info.partition,
+            offset: info.offset,
+            at: info.appendedAt,
+            bytes: info.bytes.toString('base64'),
+          })
+      },
+    )
+}
+
+const liveEvents = (t: Topology): Stream<Uint8Array> =>
+  t.source<Uint8Array>('events', {
+    topic: TOPICS.events,
+    codec: bytesCodec,
+    clock: { kind: 'append', idle: 'wall' },
+    retentionMs: RAW_RETENTION,
+  })
+
+/** Who it is and whether it is new. */
+function customers(
+  stream: KeyedStream<InboxRecord>,
+  forward: (forwards: Stream<Forward>) => void,
+): KeyedStream<CustomerEvent> {
+  const deduped = stream.process(createDedupe())
+  deduped.duplicate.sink('duplicates', { topic: TOPICS.duplicates, codec: json() })
+  deduped.overflow.ignore()
+  const identified = deduped.fresh.process(identity)
+  forward(identified.forward)
+  identified.identity.sink('identities', { topic: TOPICS.identities, codec: json() })
+  identified.refused
+    .map(({ code, id, event }, info): DeadLetter => ({
+      code,
+      reason: event === null ? 'Only the link was refused; no event is lost.' : 'The event was not processed.',
+      by: 'identity',
+      topic: info.topic,
+      partition: info.partition,
+      offset: info.offset,
+      at: info.time,
+      bytes: Buffer.from(JSON.stringify(event ?? { id })).toString('base64'),
+    }))
+    .sink('refused', { topic: TOPICS.deadLetters, codec: json(), partitions: 1 })
+  return identified.event
+}
+
+/** What is known of her, what happened to her, what to do about it. */
+function decisions(events: KeyedStream<CustomerEvent>, options: TopologyOptions) {
+  const profile = createProfile({ lifecycle: { broadcast: definitions, read: lifecycleOf } })
+  events
+    .map((event, { mode, key }): ActivityRow => ({
+      customer_id: key ?? '',
+      mode,
+      late_ms: Math.max(0, event.receivedAt - event.at),
+      event,
+    }))
+    .sink('activity', { topic: TOPICS.activity, codec: json(), retentionMs: days(7), ...customerKey })
+  const profiled = events.process(profile)
+  profiled.session.sink('sessions', { topic: TOPICS.sessions, codec: json(), ...customerKey })
+  profiled.snapshot
+    .map((row) => ({ customer_id: row.profile.customer_id, ...row }))
+    .sink('profiles', { topic: TOPICS.profiles, codec: json(), ...customerKey })
+
+  const triggered = profiled.profiled.process(createTriggers())
+  triggered.trigger
+    .map((trigger, { mode, key }) => ({ customer_id: key ?? '', mode, ...trigger }))
+    .sink('triggers', { topic: TOPICS.triggers, codec: json(), ...customerKey })
+
+  const decided = triggered.trigger.process(createDecide({ from: profile, factsOf }))
+  decided.decision.sink('decisions', {
+    topic: TOPICS.decisions,
+    codec: json(),
+    partitionBy: 'task',
+    chain: options.decisionChain,
+  })
+  decided.outbox.sink('outbox', { topic: TOPICS.outbox, codec: json(), ...customerKey })
+  decided.touch
+    .merge(profiled.profiled.map(({ event }): TouchInput => ({ kind: 'event', event })))
+    .process(touches)
+  return { contribution: profiled.contribution }
+}
