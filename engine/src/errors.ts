@@ -128,6 +128,8 @@ export const ERRORS = {
   http_timeout: entry('retriable', 'The request was not received or answered in time.', 'Repeat it; events that are repeated with their messageId count once.'),
   http_epoch_behind: entry('retriable', 'The state has not reached the epoch asked for.', 'Repeat after the seconds in Retry-After.'),
   http_query_failed: entry('input', 'The query could not be run.', 'Correct the SQL; only reading statements are allowed.'),
+  definitions_unreadable: entry('input', 'The definitions cannot be read.', 'Name a directory of YAML files that this process may read.'),
+  definitions_refused: entry('input', 'The definitions are wrong; those in force stay.', 'Correct the place named and apply again.'),
   http_definitions_refused: entry('input', 'The definitions offered are wrong; those in force stay.', 'Correct the places that the answer names and apply again.'),
   http_internal: entry('fatal', 'The server met an error it does not know.', 'Report it with the request id; the log has the place.'),
   http_auth_needed: entry('refused', 'Access without keys was asked for on an address that others can reach.', 'Bind to 127.0.0.1, or leave the keys on.'),

@@ -1,6 +1,7 @@
 /** The engine's public names. What is not listed here is not promised. */
 export { asBuffer, ByteReader, ByteWriter } from './codec/bytes.ts'
 export { bytesCodec, type Codec, fieldsCodec, jsonCodec, textCodec } from './codec/codec.ts'
+export { type JsonShape, jsonProjection, type Projected } from './codec/json-projection.ts'
 export {
   assert,
   type ErrorClass,

@@ -41,7 +41,14 @@ export interface EngineResult extends QueryResult {
   readonly epochs: number
 }
 
-export async function runEngine(options: EngineRunOptions): Promise<EngineResult> {
+/** A worker that has claimed its partitions, in front of a log that holds all input. */
+export interface PreparedRun {
+  /** Processes everything. Once. */
+  run(): Promise<EngineResult>
+  close(): Promise<void>
+}
+
+export async function prepareEngine(options: EngineRunOptions): Promise<PreparedRun> {
   const places = await open(options)
   const plan = ENGINE_QUERIES[options.query]().build()
   const worker = new Worker({
@@ -55,9 +62,32 @@ export async function runEngine(options: EngineRunOptions): Promise<EngineResult
   await places.log.ensureTopics(plan.topics)
   await load(places.log, options)
   await worker.start()
+  return {
+    async run() {
+      const measured = await measure(worker)
+      return { ...summarise(options.query, await readLines(places.log)), ...measured }
+    },
+    async close() {
+      await worker.stop()
+      await places.close()
+    },
+  }
+}
+
+export async function runEngine(options: EngineRunOptions): Promise<EngineResult> {
+  const prepared = await prepareEngine(options)
+  try {
+    return await prepared.run()
+  } finally {
+    await prepared.close()
+  }
+}
+
+async function measure(worker: Worker): Promise<Omit<EngineResult, keyof QueryResult>> {
   const cpuBefore = process.cpuUsage()
   const before = process.hrtime.bigint()
   let idle = 0
+  // One idle cycle may stand between a stage and the one that it feeds.
   while (idle < 2) {
     const epochs = worker.stats.epochs
     await worker.cycle(0)
@@ -65,11 +95,7 @@ export async function runEngine(options: EngineRunOptions): Promise<EngineResult
   }
   const seconds = Number(process.hrtime.bigint() - before) / 1e9
   const { user, system } = process.cpuUsage(cpuBefore)
-  const lines = await readLines(places.log)
-  const { epochs } = worker.stats
-  await worker.stop()
-  await places.close()
-  return { ...summarise(options.query, lines), seconds, cpuSeconds: (user + system) / 1e6, epochs }
+  return { seconds, cpuSeconds: (user + system) / 1e6, epochs: worker.stats.epochs }
 }
 
 interface Places {

@@ -1,5 +1,5 @@
 /** The Yahoo Streaming Benchmark as a topology. */
-import { jsonCodec, seconds, textCodec, type Topology, topology, tumbling, windowOperator } from '#engine'
+import { jsonProjection, seconds, textCodec, type Topology, topology, tumbling, windowOperator } from '#engine'
 import { PARTITIONS } from '../generator/messages.ts'
 import { type AdEvent, campaignsByAd } from '../generator/ysb.ts'
 
@@ -7,10 +7,10 @@ export function ysb(): Topology {
   const campaigns = campaignsByAd()
   const t = topology('ysb')
   const views = t
-    .source<AdEvent>('events', {
+    .source('events', {
       topic: 'events',
       partitions: PARTITIONS,
-      codec: jsonCodec<AdEvent>(),
+      codec: jsonProjection<AdEvent>()({ ad_id: true, event_type: true, event_time: true }),
       clock: { kind: 'event', disorder: seconds(4), idle: 'hold' },
       time: (event) => Number(event.event_time),
     })

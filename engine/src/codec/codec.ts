@@ -7,6 +7,17 @@ export interface Codec<T> {
   write(value: T, out: ByteWriter): void
   /** Reads a value from exactly `bytes`; throws where they do not hold one. */
   read(bytes: Buffer): T
+  /**
+   * The same as `read` of the bytes [from, to), for codecs that can do without a view of them: making
+   * one costs about as much as decoding a small record.
+   */
+  readonly readRange?: (bytes: Buffer, from: number, to: number) => T
+}
+
+/** A codec's `readRange`, or one that makes the view. */
+export function rangeReader<T>(codec: Codec<T>): (bytes: Buffer, from: number, to: number) => T {
+  if (codec.readRange !== undefined) return codec.readRange
+  return (bytes, from, to) => codec.read(bytes.subarray(from, to))
 }
 
 /**
@@ -23,6 +34,7 @@ export function jsonCodec<T>(): Codec<T> {
       out.position += out.buffer.write(text, out.position, 'utf8')
     },
     read: (bytes) => JSON.parse(bytes.toString('utf8')) as T,
+    readRange: (bytes, from, to) => JSON.parse(bytes.toString('utf8', from, to)) as T,
   }
 }
 
@@ -35,12 +47,31 @@ export const bytesCodec: Codec<Uint8Array> = {
 
 export const textCodec: Codec<string> = {
   name: 'text',
-  write(value, out) {
-    out.reserve(value.length * 3)
-    out.position += out.buffer.write(value, out.position, 'utf8')
-  },
+  write: writeText,
   read: (bytes) => bytes.toString('utf8'),
+  readRange: (bytes, from, to) => bytes.toString('utf8', from, to),
 }
+
+/** Below this, a loop over the characters is cheaper than a call into the runtime. */
+const SHORT = 64
+
+/** Appends UTF-8 without a length. */
+function writeText(value: string, out: ByteWriter): void {
+  const { length } = value
+  out.reserve(length * 3)
+  const { buffer } = out
+  let i = 0
+  if (length <= SHORT)
+    for (let at = out.position; i < length; i++) {
+      const unit = value.charCodeAt(i)
+      if (unit >= 0x80) break
+      buffer[at++] = unit
+    }
+  if (i === length) out.position += length
+  else out.position += buffer.write(value, out.position, 'utf8')
+}
+
+type FieldKind = 'int' | 'double' | 'text'
 
 /**
  * A flat record of fixed fields in binary, several times cheaper than JSON.
@@ -49,26 +80,35 @@ export const textCodec: Codec<string> = {
 export function fieldsCodec<T extends object>(fields: {
   readonly [K in keyof T]: T[K] extends number ? 'int' | 'double' : 'text'
 }): Codec<T> {
-  const list = Object.entries(fields) as [keyof T, 'int' | 'double' | 'text'][]
+  const list = Object.entries(fields) as [keyof T, FieldKind][]
+  const names = list.map(([name]) => name)
+  const kinds = list.map(([, kind]) => kind)
+  // Cloned for each value: filling in fields that exist is several times cheaper than adding them.
+  const blank = Object.fromEntries(names.map((name) => [name, undefined])) as Record<keyof T, unknown>
+  const reader = new ByteReader(Buffer.alloc(0))
+  const readRange = (bytes: Buffer, from: number, to: number): T => {
+    reader.over(bytes, from, to)
+    const value = { ...blank }
+    for (let i = 0; i < names.length; i++) value[names[i] as keyof T] = readField(reader, kinds[i] as FieldKind)
+    return value as T
+  }
   return {
     name: `fields(${list.map(([name, kind]) => `${String(name)}:${kind}`).join(',')})`,
     write(value, out) {
-      for (const [name, kind] of list) {
-        const field = value[name]
-        if (kind === 'int') out.signed(field as number)
-        else if (kind === 'double') out.double(field as number)
-        else out.text(field as string)
-      }
+      for (let i = 0; i < names.length; i++) writeField(value[names[i] as keyof T], kinds[i] as FieldKind, out)
     },
-    read(bytes) {
-      const reader = new ByteReader(bytes)
-      const value: Partial<Record<keyof T, unknown>> = {}
-      for (const [name, kind] of list) {
-        if (kind === 'int') value[name] = reader.signed()
-        else if (kind === 'double') value[name] = reader.double()
-        else value[name] = reader.text()
-      }
-      return value as T
-    },
+    read: (bytes) => readRange(bytes, 0, bytes.length),
+    readRange,
   }
+}
+
+function writeField(value: unknown, kind: FieldKind, out: ByteWriter): void {
+  if (kind === 'int') out.signed(value as number)
+  else if (kind === 'double') out.double(value as number)
+  else out.text(value as string)
+}
+
+function readField(reader: ByteReader, kind: FieldKind): number | string {
+  if (kind === 'int') return reader.signed()
+  return kind === 'double' ? reader.double() : reader.text()
 }

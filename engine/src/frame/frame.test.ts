@@ -1,16 +1,15 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { ByteWriter } from '../codec/bytes.ts'
 import { jsonCodec } from '../codec/codec.ts'
 import { findError } from '../errors.ts'
 import { BEGINNING, END } from '../time.ts'
 import { type FrameItem, FrameReader, FrameWriter } from './frame.ts'
 
 const codec = jsonCodec<unknown>()
-type Written = Omit<FrameItem, 'value'> & { value: unknown }
+type Written = FrameItem & { value: unknown }
 
 function write(items: readonly Written[], last: number, liveFrom = BEGINNING): Buffer {
-  const writer = new FrameWriter(new ByteWriter())
+  const writer = new FrameWriter()
   writer.open('router/0', liveFrom, items[0]?.mark ?? last)
   for (const item of items) writer.add(item, item.value, codec)
   return writer.close(last)
@@ -19,8 +18,10 @@ function write(items: readonly Written[], last: number, liveFrom = BEGINNING): B
 function readAll(bytes: Uint8Array): { items: Written[]; frame: FrameReader } {
   const frame = new FrameReader(bytes)
   const items: Written[] = []
-  for (let item = frame.next(); item !== undefined; item = frame.next())
-    items.push({ ...item, value: codec.read(item.value) })
+  for (let item = frame.next(); item !== undefined; item = frame.next()) {
+    const { edge, key, mode, time, mark } = item
+    items.push({ edge, key, mode, time, mark, value: codec.read(frame.value(item)) })
+  }
   return { items, frame }
 }
 
@@ -73,14 +74,14 @@ describe('frames', () => {
     expect(new FrameReader(write([], 5, 1_234)).liveFrom).toBe(1_234)
   })
 
-  test('[U1] truncating to a mark leaves exactly what was there before', () => {
-    const writer = new FrameWriter(new ByteWriter())
+  test('[U1] cutting back leaves exactly what was there before', () => {
+    const writer = new FrameWriter()
     const item = { edge: 0, key: 'a', mode: 'live' as const, time: 10, mark: 10 }
     writer.open('t/0', BEGINNING, 10)
     writer.add(item, 'kept', codec)
-    const at = writer.position()
+    writer.remember()
     writer.add({ ...item, mark: 99 }, 'dropped', codec)
-    writer.truncate(at)
+    writer.cutBack()
     writer.add({ ...item, mark: 11 }, 'after', codec)
     const { items } = readAll(writer.close(11))
     expect(items.map((i) => [i.value, i.mark])).toEqual([

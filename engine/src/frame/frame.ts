@@ -13,6 +13,8 @@
  * Layout: version, upstream, liveFrom, first mark, then items: head byte (bit 0 live, bit 1 mark grew
  * by a varint, bit 2 mark is an absolute double, bit 3 no key), edge, [mark], time relative to mark
  * (bit 4: absolute), [key], value; the end is a head of 0xff followed by the last mark as a double.
+ * A key is 0 and its text the first time, and its number (from 1, in order of first use) afterwards:
+ * keys come back within a frame, and a reader looks each of them up once.
  */
 import { ByteReader, ByteWriter } from '../codec/bytes.ts'
 import type { Codec } from '../codec/codec.ts'
@@ -39,29 +41,32 @@ export interface FrameItem {
   mode: Mode
   time: Millis
   mark: Millis
-  value: Buffer
 }
 
-/** Where a frame can be cut back to when a record's outputs are dropped. */
-export interface FrameMark {
-  readonly position: number
-  readonly mark: Millis
-  readonly items: number
+/** An item as it was read; its value lies in [from, to) of the frame. */
+export interface FrameEntry extends FrameItem {
+  /** Equal keys of one frame have equal numbers, counted from 0; -1 where there is no key. */
+  keyNumber: number
+  from: number
+  to: number
 }
 
 export class FrameWriter {
   readonly #out = new ByteWriter(4096)
-  /** Values are encoded here first: their length goes in front of them. */
-  readonly #scratch: ByteWriter
+  /** The frame's keys in order of first use, and the number of each. */
+  readonly #keys: string[] = []
+  readonly #numbers = new Map<string, number>()
   #mark: Millis = BEGINNING
+  #kept = { position: 0, mark: BEGINNING, items: 0, keys: 0 }
   items = 0
-
-  constructor(scratch: ByteWriter) {
-    this.#scratch = scratch
-  }
 
   get bytes(): number {
     return this.#out.position
+  }
+
+  /** The mark of the last item, or that of the opening. */
+  get mark(): Millis {
+    return this.#mark
   }
 
   open(upstream: string, liveFrom: Millis, mark: Millis): void {
@@ -72,10 +77,12 @@ export class FrameWriter {
     out.double(liveFrom)
     out.double(mark)
     this.#mark = mark
+    this.#keys.length = 0
+    this.#numbers.clear()
     this.items = 0
   }
 
-  add<T>(item: Omit<FrameItem, 'value'>, value: T, codec: Codec<T>): void {
+  add<T>(item: FrameItem, value: T, codec: Codec<T>): void {
     const out = this.#out
     const { mark, key, time } = item
     let head = item.mode === 'live' ? LIVE : 0
@@ -91,21 +98,29 @@ export class FrameWriter {
     this.#mark = mark
     if (head & ABSOLUTE_TIME) out.double(time)
     else out.signed(relative)
-    if (key !== null) out.text(key)
-    this.#scratch.reset()
-    codec.write(value, this.#scratch)
-    out.bytes(this.#scratch.view())
+    if (key !== null) this.#key(key)
+    const begun = out.beginValue()
+    codec.write(value, out)
+    out.endValue(begun)
     this.items++
   }
 
-  position(): FrameMark {
-    return { position: this.#out.position, mark: this.#mark, items: this.items }
+  /** Keeps in mind what was written so far, for `cutBack`. */
+  remember(): void {
+    const kept = this.#kept
+    kept.position = this.#out.position
+    kept.mark = this.#mark
+    kept.items = this.items
+    kept.keys = this.#keys.length
   }
 
-  truncate(to: FrameMark): void {
-    this.#out.position = to.position
-    this.#mark = to.mark
-    this.items = to.items
+  /** Takes back what was added since `remember`. */
+  cutBack(): void {
+    const kept = this.#kept
+    this.#out.position = kept.position
+    this.#mark = kept.mark
+    this.items = kept.items
+    while (this.#keys.length > kept.keys) this.#numbers.delete(this.#keys.pop() as string)
   }
 
   /** Ends the frame with the time that holds after its last record. @returns a copy of its bytes. */
@@ -113,6 +128,17 @@ export class FrameWriter {
     this.#out.byte(TAIL)
     this.#out.double(mark)
     return this.#out.copy()
+  }
+
+  #key(key: string): void {
+    const number = this.#numbers.get(key)
+    if (number !== undefined) {
+      this.#out.varint(number)
+      return
+    }
+    this.#numbers.set(key, this.#keys.push(key))
+    this.#out.byte(0)
+    this.#out.text(key)
   }
 }
 
@@ -128,8 +154,11 @@ export class FrameReader {
   readonly firstMark: Millis
   /** The mark after the last record; known once `next` returned undefined. */
   lastMark: Millis
+  /** The frame's bytes, in which values lie. */
+  readonly buffer: Buffer
   readonly #in: ByteReader
-  readonly #item: FrameItem
+  readonly #item: FrameEntry
+  readonly #keys: string[] = []
 
   constructor(bytes: Uint8Array) {
     const reader = new ByteReader(bytes)
@@ -143,6 +172,7 @@ export class FrameReader {
     this.liveFrom = reader.double()
     this.firstMark = reader.double()
     this.lastMark = this.firstMark
+    this.buffer = reader.buffer
     this.#in = reader
     this.#item = {
       edge: 0,
@@ -150,12 +180,14 @@ export class FrameReader {
       mode: 'live',
       time: 0,
       mark: this.firstMark,
-      value: reader.buffer,
+      keyNumber: -1,
+      from: 0,
+      to: 0,
     }
   }
 
   /** The next record, in an object that the following call overwrites. */
-  next(): FrameItem | undefined {
+  next(): FrameEntry | undefined {
     const reader = this.#in
     const item = this.#item
     const head = reader.byte()
@@ -169,9 +201,29 @@ export class FrameReader {
     if (head & MARK_DELTA) item.mark += reader.varint()
     else if (head & MARK_ABSOLUTE) item.mark = reader.double()
     item.time = head & ABSOLUTE_TIME ? reader.double() : item.mark + reader.signed()
-    item.key = head & KEYLESS ? null : reader.text()
     item.mode = head & LIVE ? 'live' : 'history'
-    item.value = reader.bytes()
+    if (head & KEYLESS) {
+      item.key = null
+      item.keyNumber = -1
+    } else this.#key(item)
+    const length = reader.varint()
+    item.from = reader.skip(length)
+    item.to = item.from + length
     return item
+  }
+
+  /** A view of an item's value. */
+  value(item: FrameEntry): Buffer {
+    return this.buffer.subarray(item.from, item.to)
+  }
+
+  #key(item: FrameEntry): void {
+    const number = this.#in.varint()
+    if (number === 0) item.keyNumber = this.#keys.push(this.#in.text()) - 1
+    else item.keyNumber = number - 1
+    const key = this.#keys[item.keyNumber]
+    if (key === undefined)
+      throw new OpportuneError('frame_corrupt', 'A record names a key that its frame does not hold.')
+    item.key = key
   }
 }

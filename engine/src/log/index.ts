@@ -6,6 +6,7 @@ export {
 } from './embedded/read-only.ts'
 export type { Scheduler } from './local/scheduler.ts'
 export {
+  type ByteRange,
   type CommittedPosition,
   type EpochPosition,
   type EpochTransaction,

@@ -59,7 +59,19 @@ export interface LogBatch {
   timestamp(index: number): number
   key(index: number): Uint8Array | null
   value(index: number): Uint8Array | null
+  /**
+   * Points `range` at the bytes that `value` would give a view of; false where the value is null. For
+   * loops over many small records, of which a view each would be a large part of the cost.
+   */
+  locate(index: number, range: ByteRange): boolean
   headers(index: number): readonly (readonly [string, Uint8Array])[]
+}
+
+/** The bytes [from, to) of a larger buffer; overwritten by the next call that fills it. */
+export interface ByteRange {
+  buffer: Buffer
+  from: number
+  to: number
 }
 
 /** A committed position with what the task wrote beside it. */

@@ -15,13 +15,31 @@ export const broadcastSlot = (id: string): string => `${BROADCAST}${id}`
 export const broadcastOf = (slot: string): string | undefined =>
   slot.startsWith(BROADCAST) ? slot.slice(BROADCAST.length) : undefined
 
-/** Key: slot, group, key; so that compaction keeps the last value of each. */
-export function changeToRecord(change: Change, scratch: ByteWriter): OutgoingRecord {
+/**
+ * Key: slot, group, key; so that compaction keeps the last value of each. All keys share the scratch
+ * writer's memory: the records are valid until it is written to again.
+ */
+export function changesToRecords(changes: readonly Change[], scratch: ByteWriter): OutgoingRecord[] {
   scratch.reset()
-  scratch.text(change.slot)
-  scratch.byte(change.group)
-  scratch.text(change.key)
-  return { key: scratch.copy(), value: change.value }
+  const ends = new Uint32Array(changes.length)
+  for (let i = 0; i < changes.length; i++) {
+    const change = changes[i] as Change
+    scratch.text(change.slot)
+    scratch.byte(change.group)
+    scratch.text(change.key)
+    ends[i] = scratch.position
+  }
+  const { buffer } = scratch
+  const records: OutgoingRecord[] = []
+  let start = 0
+  for (let i = 0; i < changes.length; i++) {
+    const end = ends[i] as number
+    // A plain view: the Buffer of `subarray` costs twice as much, and nobody here needs one.
+    const key = new Uint8Array(buffer.buffer, buffer.byteOffset + start, end - start)
+    records.push({ key, value: (changes[i] as Change).value })
+    start = end
+  }
+  return records
 }
 
 export function changeFromRecord(key: Uint8Array, value: Uint8Array | null): Change {

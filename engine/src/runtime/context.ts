@@ -9,6 +9,7 @@ import type {
   OutputValue,
   StateSpec,
 } from '../operator.ts'
+import type { ByteRange } from '../log/port.ts'
 import type { KeyEntry, KeyedStore } from '../state/port.ts'
 import type { Millis } from '../time.ts'
 import type { RecordInfo } from '../topology/plan.ts'
@@ -24,8 +25,16 @@ export class Current implements RecordInfo {
   partition = 0
   offset = 0
   appendedAt: Millis = 0
-  bytes: Buffer = Buffer.alloc(0)
+  /** Where its bytes lie: [from, to) of a larger buffer. */
+  readonly range: ByteRange = { buffer: EMPTY, from: 0, to: 0 }
+
+  /** A view, made when somebody asks for it. */
+  get bytes(): Buffer {
+    return this.range.buffer.subarray(this.range.from, this.range.to)
+  }
 }
+
+const EMPTY = Buffer.alloc(0)
 
 /** What contexts need of their task. */
 export interface ContextHost {

@@ -9,7 +9,7 @@
 import { ByteWriter } from '../codec/bytes.ts'
 import type { Codec } from '../codec/codec.ts'
 import { assert } from '../errors.ts'
-import { FRAME_BYTES, type FrameItem, type FrameMark, FrameWriter } from '../frame/frame.ts'
+import { FRAME_BYTES, type FrameItem, FrameWriter } from '../frame/frame.ts'
 import { keyGroup } from '../hash.ts'
 import type { OutgoingRecord } from '../log/port.ts'
 import type { SinkSpec } from '../topology/plan.ts'
@@ -35,34 +35,32 @@ class FrameDestination implements Destination {
   readonly partition: number
   /** Whether this stage's marks hold back the inbox's time. */
   readonly carriesTime: boolean
-  readonly frame: FrameWriter
+  readonly frame = new FrameWriter()
   readonly closed: Buffer[] = []
   open = false
   /** What the open frame says of when live time began. */
   liveFrom: Millis = BEGINNING
   sentMark: Millis = BEGINNING
-  #before: FrameMark = { position: 0, mark: BEGINNING, items: 0 }
   #wasOpen = false
 
-  constructor(at: { topic: string; partition: number; carriesTime: boolean }, scratch: ByteWriter) {
+  constructor(at: { topic: string; partition: number; carriesTime: boolean }) {
     this.topic = at.topic
     this.partition = at.partition
     this.carriesTime = at.carriesTime
-    this.frame = new FrameWriter(scratch)
   }
 
   remember(): void {
     this.#wasOpen = this.open
-    if (this.open) this.#before = this.frame.position()
+    if (this.open) this.frame.remember()
   }
 
   cutBack(): void {
-    if (this.#wasOpen) this.frame.truncate(this.#before)
+    if (this.#wasOpen) this.frame.cutBack()
     else this.open = false
   }
 
   settle(): void {
-    if (this.open && this.frame.bytes >= FRAME_BYTES) this.close(this.frame.position().mark)
+    if (this.open && this.frame.bytes >= FRAME_BYTES) this.close(this.frame.mark)
   }
 
   close(mark: Millis): void {
@@ -106,7 +104,9 @@ export class Outputs {
   readonly #scratch = new ByteWriter(4096)
   readonly #frames = new Map<string, FrameDestination[]>()
   readonly #sinks = new Map<string, SinkDestination>()
+  /** The first `#touchedCount` of them the record has written to; setting `length` is a slow call. */
   readonly #touched: Destination[] = []
+  #touchedCount = 0
   #serial = 0
   /** Chain states by sink id; they belong to the task's state. */
   chains: Record<string, unknown> = {}
@@ -120,35 +120,37 @@ export class Outputs {
       this.#frames.set(
         inbox.topic,
         Array.from({ length: inbox.partitions }, (_, partition) =>
-          new FrameDestination({ topic: inbox.topic, partition, carriesTime }, this.#scratch)),
+          new FrameDestination({ topic: inbox.topic, partition, carriesTime })),
       )
     }
   }
 
   beginRecord(): void {
     this.#serial++
-    this.#touched.length = 0
+    this.#touchedCount = 0
   }
 
   keepRecord(): void {
-    for (const destination of this.#touched) destination.settle()
+    for (let i = 0; i < this.#touchedCount; i++) this.#touched[i]?.settle()
   }
 
   dropRecord(): void {
-    for (const destination of this.#touched) destination.cutBack()
+    for (let i = 0; i < this.#touchedCount; i++) this.#touched[i]?.cutBack()
   }
 
   /** To one partition of an inbox, by key; to all of them where the item has no key. */
-  toInbox<T>(topic: string, item: Omit<FrameItem, 'value'>, value: T, codec: Codec<T>): void {
+  toInbox<T>(topic: string, item: FrameItem, value: T, codec: Codec<T>): void {
     const partitions = this.#frames.get(topic)
     assert(partitions !== undefined, `the stage feeds ${topic}`)
-    if (item.key !== null) this.#add(partitions[partitionOf(keyGroup(item.key), partitions.length)], item, value, codec)
+    // With one partition the key's group does not matter, and is not worked out.
+    if (partitions.length === 1) this.#add(partitions[0], item, value, codec)
+    else if (item.key !== null) this.#add(partitions[partitionOf(keyGroup(item.key), partitions.length)], item, value, codec)
     else for (const destination of partitions) this.#add(destination, item, value, codec)
   }
 
-  #add<T>(to: FrameDestination | undefined, item: Omit<FrameItem, 'value'>, value: T, codec: Codec<T>): void {
+  #add<T>(to: FrameDestination | undefined, item: FrameItem, value: T, codec: Codec<T>): void {
     assert(to !== undefined, 'the partition exists')
-    if (to.open && to.liveFrom !== this.liveFrom) to.close(to.frame.position().mark)
+    if (to.open && to.liveFrom !== this.liveFrom) to.close(to.frame.mark)
     this.#touch(to)
     if (!to.open) this.#open(to, item.mark)
     to.frame.add(item, value, codec)
@@ -176,7 +178,7 @@ export class Outputs {
     if (destination.touch.serial === this.#serial) return
     destination.touch.serial = this.#serial
     destination.remember()
-    this.#touched.push(destination)
+    this.#touched[this.#touchedCount++] = destination
   }
 
   /** Everything the epoch sends, and a clean slate for the next one. */
@@ -186,9 +188,9 @@ export class Outputs {
     for (const partitions of this.#frames.values())
       for (const to of partitions) {
         // What came before live time began must not share a frame with a later mark.
-        if (to.open && to.liveFrom !== this.liveFrom) to.close(to.frame.position().mark)
+        if (to.open && to.liveFrom !== this.liveFrom) to.close(to.frame.mark)
         if (!to.open && to.carriesTime && this.#markDue(to.sentMark, mark)) this.#open(to, mark)
-        if (to.open) to.close(Math.max(mark, to.frame.position().mark))
+        if (to.open) to.close(Math.max(mark, to.frame.mark))
         if (to.closed.length === 0) continue
         batches.push({
           topic: to.topic,

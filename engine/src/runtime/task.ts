@@ -12,9 +12,9 @@
  * E4 `abort` restores state, clock, broadcasts, chains and marks to what the last commit left.
  * E5 Results do not depend on where slices begin and end.
  */
-import { asBuffer } from '../codec/bytes.ts'
+import { rangeReader } from '../codec/codec.ts'
 import { findError, OpportuneError } from '../errors.ts'
-import { type FrameItem, FrameReader } from '../frame/frame.ts'
+import { type FrameEntry, FrameReader } from '../frame/frame.ts'
 import type { LogBatch } from '../log/port.ts'
 import type { KeyEntry, KeyedStore, Timer } from '../state/port.ts'
 import { END, type Millis } from '../time.ts'
@@ -61,8 +61,13 @@ export class Task implements ContextHost {
   readonly #outputs: Outputs
   readonly #wiring: Wiring
   readonly #slots: ReadonlyMap<string, number>
-  readonly #broadcasts: ReadonlyMap<number, (item: FrameItem) => void>
+  readonly #broadcasts: ReadonlyMap<number, (item: FrameEntry) => void>
   readonly #timersPerSlice: number
+  /** Reads a value of the stage's entry. */
+  readonly #decode: (bytes: Buffer, from: number, to: number) => unknown
+  /** The frame being read, and its keys in the store by their number in the frame. */
+  #frame: Buffer = Buffer.alloc(0)
+  readonly #entries: (KeyEntry | undefined)[] = []
   #timerBudget = 0
   #changedShared = new Set<string>()
   #committed: TaskState
@@ -74,6 +79,7 @@ export class Task implements ContextHost {
     this.partition = partition
     this.store = options.store
     this.#timersPerSlice = options.timersPerSlice
+    this.#decode = rangeReader(stage.entry.spec.codec)
     this.#slots = new Map(stage.operators.map((node, slot) => [node.operator.id, slot]))
     this.#clock = new TaskClock(options.upstream)
     this.source = stage.entry.kind === 'source' ? new SourceTime(stage.entry.spec) : null
@@ -92,6 +98,11 @@ export class Task implements ContextHost {
 
   get shared(): ReadonlyMap<string, unknown> {
     return this.#shared
+  }
+
+  /** Values each node took in since the task started. */
+  get tallies(): ReadonlyMap<string, { readonly values: number }> {
+    return this.#wiring.tallies
   }
 
   get now(): Millis {
@@ -183,11 +194,11 @@ export class Task implements ContextHost {
     const { entry } = this.stage
     if (entry.kind !== 'source' || source === null) return
     for (let i = 0; i < batch.length; i++) {
-      const bytes = batch.value(i)
       current.offset = batch.offset(i)
       current.appendedAt = batch.timestamp(i)
-      if (source.control(batch.key(i), bytes) || bytes === null) continue
-      current.bytes = asBuffer(bytes)
+      const key = batch.key(i)
+      if (key !== null && source.control(key, batch.value(i))) continue
+      if (!batch.locate(i, current.range)) continue
       current.time = current.appendedAt
       this.stats.records++
       this.#begin(null)
@@ -202,7 +213,8 @@ export class Task implements ContextHost {
 
   #sourceRecord(spec: SourceSpec<unknown>, source: SourceTime): void {
     const { current } = this
-    const value = spec.codec.read(current.bytes)
+    const { buffer, from, to } = current.range
+    const value = this.#decode(buffer, from, to)
     current.time = spec.time?.(value, current.appendedAt) ?? current.appendedAt
     if (source.advance(current.time, current.appendedAt)) this.stats.farFuture++
     current.now = source.mark
@@ -221,6 +233,8 @@ export class Task implements ContextHost {
       current.offset = batch.offset(i)
       current.appendedAt = batch.timestamp(i)
       const frame = new FrameReader(bytes)
+      this.#frame = frame.buffer
+      this.#entries.length = 0
       const upstream = clock.upstream(frame.upstream)
       clock.observeLive(upstream, frame.liveFrom)
       this.#outputs.liveFrom = clock.liveFrom
@@ -232,9 +246,9 @@ export class Task implements ContextHost {
     }
   }
 
-  #item(item: FrameItem): void {
+  #item(item: FrameEntry): void {
     const { current } = this
-    current.bytes = item.value
+    this.#showBytes(item)
     if (item.key === null) {
       current.entry = null
       current.key = null
@@ -251,22 +265,34 @@ export class Task implements ContextHost {
     current.time = item.time
     current.now = now
     current.mode = item.mode
-    current.bytes = item.value
+    // A timer that fired in between has no bytes.
+    this.#showBytes(item)
     this.store.setNow(now)
     this.#begin(entry)
     try {
-      if (item.edge === MERGE_EDGE) this.#takeIn(entry, item.value)
-      else this.#wiring.accept(this.stage.entry.spec.codec.read(item.value))
+      if (item.edge === MERGE_EDGE) this.#takeIn(entry, current.bytes)
+      else this.#wiring.accept(this.#decode(this.#frame, item.from, item.to))
       this.#keep()
     } catch (error) {
       this.#drop(error)
     }
   }
 
+  #showBytes(item: FrameEntry): void {
+    const { range } = this.current
+    range.buffer = this.#frame
+    range.from = item.from
+    range.to = item.to
+  }
+
   /** The record's key in the store; null where no store could hold it (its record is a dead letter). */
-  #entry(item: FrameItem): KeyEntry | null {
+  #entry(item: FrameEntry): KeyEntry | null {
+    const known = this.#entries[item.keyNumber]
+    if (known !== undefined) return known
     try {
-      return this.store.entry(item.key ?? '')
+      const entry = this.store.entry(item.key ?? '')
+      this.#entries[item.keyNumber] = entry
+      return entry
     } catch (error) {
       this.current.time = item.time
       this.#begin(null)
@@ -293,7 +319,7 @@ export class Task implements ContextHost {
     current.time = timer.due
     current.now = timer.due
     current.mode = timer.due < this.liveFrom ? 'history' : 'live'
-    current.bytes = Buffer.alloc(0)
+    current.range.to = current.range.from
     this.stats.timersFired++
     this.store.setNow(timer.due)
     // The timer is gone even if its operator throws: it would throw for ever.
@@ -353,15 +379,15 @@ export class Task implements ContextHost {
     if (mark > this.#outputs.mark) this.#outputs.mark = mark
   }
 
-  #broadcastInputs(): ReadonlyMap<number, (item: FrameItem) => void> {
-    const inputs = new Map<number, (item: FrameItem) => void>()
+  #broadcastInputs(): ReadonlyMap<number, (item: FrameEntry) => void> {
+    const inputs = new Map<number, (item: FrameEntry) => void>()
     for (const [edge, { broadcast, codec }] of this.stage.broadcasts)
       inputs.set(edge, (item) => {
         const before = this.#shared.get(broadcast.id) ?? broadcast.initial
         this.current.time = item.time
         this.#begin(null)
         try {
-          const after = broadcast.fold(before, codec.read(item.value) as never, item.time)
+          const after = broadcast.fold(before, codec.read(this.current.bytes) as never, item.time)
           this.#shared = new Map(this.#shared).set(broadcast.id, after)
           this.#changedShared.add(broadcast.id)
           this.#keep()

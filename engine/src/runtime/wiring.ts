@@ -1,6 +1,7 @@
 /** From a stage's nodes to functions that call each other: one call per record and node, no lookups. */
+import type { Codec } from '../codec/codec.ts'
+import type { FrameItem } from '../frame/frame.ts'
 import type { Operator, Outputs } from '../operator.ts'
-import type { Millis } from '../time.ts'
 import type { Emit, ProcessNode, Stage, TopologyNode } from '../topology/plan.ts'
 import type { Accept, ContextHost, Current } from './context.ts'
 import { OperatorContext } from './context.ts'
@@ -16,6 +17,13 @@ export interface Wiring {
   readonly accept: Accept
   /** By state slot. */
   readonly operators: readonly WiredOperator[]
+  /** Values taken in so far, by node id. */
+  readonly tallies: ReadonlyMap<string, Tally>
+}
+
+/** Counts in the closure of its node: a field, not a look-up, per value. */
+export interface Tally {
+  values: number
 }
 
 const nothing: Accept = () => {}
@@ -23,6 +31,7 @@ const nothing: Accept = () => {}
 export function wire(stage: Stage, host: ContextHost, outputs: TaskOutputs): Wiring {
   const made = new Map<TopologyNode, Accept>()
   const operators: WiredOperator[] = []
+  const tallies = new Map<string, Tally>()
   const { current } = host
 
   const feed = (node: TopologyNode, name: string): Accept => {
@@ -42,71 +51,89 @@ export function wire(stage: Stage, host: ContextHost, outputs: TaskOutputs): Wir
 
   // Nodes come inputs first; a node's takers must exist before it does.
   for (const node of [...stage.nodes].reverse()) {
+    const tally: Tally = { values: 0 }
+    tallies.set(node.id, tally)
     if (node.kind === 'process') {
       const outs = feeds(node, Object.keys(node.operator.outputs))
       const wired = { operator: node.operator, context: new OperatorContext(host, node.operator, outs) }
       operators[host.slotOf(node.operator.id)] = wired
-      made.set(node, (value) => wired.operator.onRecord(value, wired.context))
-    } else made.set(node, step(node, { current, outputs, feed, feeds }))
+      made.set(node, (value) => {
+        tally.values++
+        wired.operator.onRecord(value, wired.context)
+      })
+    } else made.set(node, step(node, { current, outputs, tally, feed, feeds }))
   }
-  return { accept: made.get(stage.entry) ?? nothing, operators }
+  return { accept: made.get(stage.entry) ?? nothing, operators, tallies }
 }
 
 interface Parts {
   readonly current: Current
   readonly outputs: TaskOutputs
+  readonly tally: Tally
   feed(node: TopologyNode, name: string): Accept
   feeds(node: TopologyNode, names: readonly string[]): Record<string, Accept>
 }
 
 function step(node: Exclude<TopologyNode, ProcessNode>, parts: Parts): Accept {
-  const { current } = parts
+  const { current, tally } = parts
   const next = parts.feed(node, 'out')
   switch (node.kind) {
     case 'source':
     case 'inbox':
     case 'merge':
-      return next
+      return (value) => {
+        tally.values++
+        next(value)
+      }
     case 'map':
-      return (value) => next(node.map(value, current))
+      return (value) => {
+        tally.values++
+        next(node.map(value, current))
+      }
     case 'filter':
       return (value) => {
+        tally.values++
         if (node.keep(value, current)) next(value)
       }
     case 'flatMap':
       return (value) => {
+        tally.values++
         for (const each of node.expand(value, current)) next(each)
       }
     case 'branch': {
       const emit = parts.feeds(node, node.names) as Emit<Outputs>
-      return (value) => node.route(value, emit, current)
+      return (value) => {
+        tally.values++
+        node.route(value, emit, current)
+      }
     }
     case 'into':
-      return intoInbox(node, parts)
     case 'broadcast':
-      return (value) => {
-        const item = itemOf(current, { edge: node.edge, mark: parts.outputs.mark }, null)
-        parts.outputs.toInbox(node.inbox.id, item, value, node.codec)
-      }
+      return intoInbox(node, parts)
     case 'sink':
-      return (value) => parts.outputs.toSink(node.id, node.spec, value, current)
+      return (value) => {
+        tally.values++
+        parts.outputs.toSink(node.id, node.spec, value, current)
+      }
   }
 }
 
 /** One item object per node, overwritten: frames copy what they need. */
-function intoInbox(node: TopologyNode & { kind: 'into' }, parts: Parts): Accept {
-  const { current, outputs } = parts
-  const item = itemOf(current, { edge: node.edge, mark: outputs.mark }, '')
-  const { codec } = node.inbox.spec
-  return (value) => {
-    item.key = node.key(value)
+function intoInbox(node: TopologyNode & { kind: 'into' | 'broadcast' }, parts: Parts): Accept {
+  const { current, outputs, tally } = parts
+  const item: FrameItem = { edge: node.edge, key: null, mode: 'live', time: 0, mark: 0 }
+  const topic = node.inbox.id
+  const send = (value: unknown, codec: Codec<unknown>): void => {
+    tally.values++
     item.mode = current.mode
     item.time = current.time
     item.mark = outputs.mark
-    outputs.toInbox(node.inbox.id, item, node.wrap(value), codec)
+    outputs.toInbox(topic, item, value, codec)
   }
-}
-
-function itemOf(current: Current, at: { edge: number; mark: Millis }, key: string | null) {
-  return { edge: at.edge, key, mode: current.mode, time: current.time, mark: at.mark }
+  if (node.kind === 'broadcast') return (value) => send(value, node.codec)
+  const { codec } = node.inbox.spec
+  return (value) => {
+    item.key = node.key(value)
+    send(node.wrap(value), codec)
+  }
 }

@@ -12,11 +12,14 @@
  * D3 At most one hint per key counts, the earliest; superseded ones are skipped.
  */
 import { BEGINNING, END, type Millis } from '../time.ts'
+import { HintHeap } from './hint-heap.ts'
 import { compareDue } from './key-bytes.ts'
 import type { CheckpointBackend, DuePosition } from './port.ts'
 
 /** How many hints one refill takes from the checkpoint: some 2 ms of reading. */
 const REFILL = 1_024
+/** How many hints one stretch of trimming looks at. */
+const TRIM_STRETCH = 8_192
 const NEVER: DuePosition = { due: END, key: '' }
 
 export class DueIndex {
@@ -24,7 +27,9 @@ export class DueIndex {
   readonly #limit: number
   /** Per key the earliest hint in the heap. */
   readonly #armed = new Map<string, Millis>()
-  #heap: DuePosition[] = []
+  readonly #heap = new HintHeap()
+  /** What `earliest` found, while nothing has moved that could change it. */
+  #earliest: Millis | undefined
   /** Every hint of the checkpoint at or before this is in the heap. No key is empty, so '' is first. */
   #horizon: DuePosition = { due: BEGINNING, key: '' }
 
@@ -46,8 +51,10 @@ export class DueIndex {
     const held = this.#armed.get(key)
     if (held !== undefined && held <= due) return
     this.#armed.set(key, due)
-    push(this.#heap, { due, key })
-    if (this.#heap.length > 2 * this.#armed.size + REFILL) this.#rebuild()
+    this.#heap.push(due, key)
+    // A hint that it takes the place of was later, so the earliest one is this or the one before.
+    if (this.#earliest !== undefined && due < this.#earliest) this.#earliest = due
+    if (this.#heap.size > 2 * this.#armed.size + REFILL) this.#rebuild()
   }
 
   /** The first hint due at or before `now`, in the order (due, key). */
@@ -63,6 +70,10 @@ export class DueIndex {
 
   /** The earliest hint's due time, or END. */
   earliest(): Millis {
+    return (this.#earliest ??= this.#findEarliest())
+  }
+
+  #findEarliest(): Millis {
     for (;;) {
       const top = this.#top()
       if (top !== undefined && compareDue(top, this.#horizon) <= 0) return top.due
@@ -73,29 +84,43 @@ export class DueIndex {
 
   /** Removes the hint `first` gave: it was too early, or its key has no timers. */
   dropFirst(): void {
-    const top = pop(this.#heap)
-    if (top !== undefined) this.#armed.delete(top.key)
+    const key = this.#heap.firstKey
+    if (key === undefined) return
+    this.#heap.pop()
+    this.#armed.delete(key)
+    this.#earliest = undefined
   }
 
   /**
    * After a checkpoint: keeps the nearest half of what is allowed, forgets what the checkpoint holds.
+   * Yields every few ms; the index may be used, and refilled, in between.
    * @param unwritten whether the key's timers may differ from those in the checkpoint
    */
-  trim(unwritten: (key: string) => boolean): void {
+  *trim(unwritten: (key: string) => boolean): Generator<void, void> {
     if (!this.full) return
     const dues = Float64Array.from(this.#armed.values()).sort()
     const cut = { due: dues[this.#limit >> 1] as number, key: '' }
-    for (const [key, due] of this.#armed)
-      if (due >= cut.due && !unwritten(key)) this.#armed.delete(key)
+    // First of all, so that whatever is forgotten from here on lies beyond it (D1).
     if (compareDue(cut, this.#horizon) < 0) this.#horizon = cut
+    this.#earliest = undefined
+    let seen = 0
+    for (const [key, due] of this.#armed) {
+      if (++seen % TRIM_STRETCH === 0) yield
+      if (due < cut.due || compareDue({ due, key }, this.#horizon) <= 0) continue
+      if (!unwritten(key)) this.#armed.delete(key)
+    }
+    this.#earliest = undefined
+    yield
     this.#rebuild()
   }
 
   #top(): DuePosition | undefined {
     for (;;) {
-      const top = this.#heap[0]
-      if (top === undefined || this.#armed.get(top.key) === top.due) return top
-      pop(this.#heap)
+      const due = this.#heap.firstDue
+      const key = this.#heap.firstKey
+      if (due === undefined || key === undefined) return undefined
+      if (this.#armed.get(key) === due) return { due, key }
+      this.#heap.pop()
     }
   }
 
@@ -103,42 +128,11 @@ export class DueIndex {
     const hints = this.#backend.timersAfter(this.#horizon, REFILL)
     for (const hint of hints) this.arm(hint.key, hint.due)
     this.#horizon = hints.length < REFILL ? NEVER : (hints.at(-1) as DuePosition)
+    this.#earliest = undefined
   }
 
-  /** Drops superseded hints. A sorted array is a heap. */
+  /** Drops superseded and forgotten hints. */
   #rebuild(): void {
-    this.#heap = Array.from(this.#armed, ([key, due]) => ({ due, key })).sort(compareDue)
+    this.#heap.retain((due, key) => this.#armed.get(key) === due)
   }
-}
-
-function push(heap: DuePosition[], hint: DuePosition): void {
-  let at = heap.length
-  heap.push(hint)
-  while (at > 0) {
-    const up = (at - 1) >> 1
-    const parent = heap[up] as DuePosition
-    if (compareDue(parent, hint) <= 0) break
-    heap[at] = parent
-    at = up
-  }
-  heap[at] = hint
-}
-
-function pop(heap: DuePosition[]): DuePosition | undefined {
-  const top = heap[0]
-  const last = heap.pop()
-  if (top === undefined || last === undefined || heap.length === 0) return top
-  let at = 0
-  for (;;) {
-    let down = 2 * at + 1
-    if (down >= heap.length) break
-    const right = heap[down + 1]
-    if (right !== undefined && compareDue(right, heap[down] as DuePosition) < 0) down++
-    const child = heap[down] as DuePosition
-    if (compareDue(last, child) <= 0) break
-    heap[at] = child
-    at = down
-  }
-  heap[at] = last
-  return top
 }

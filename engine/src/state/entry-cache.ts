@@ -15,6 +15,8 @@ export class EntryCache {
   readonly #lru: LRUCache<string, Entry>
   readonly #pinned = new Map<string, Entry>()
   readonly #maxBytes: number
+  /** The entry found or added last: asked for again at once, it need not be looked up. */
+  #newest: Entry | undefined
   #bytes = 0
   hits = 0
   misses = 0
@@ -39,8 +41,14 @@ export class EntryCache {
 
   /** The entry in memory, now the most recently used. */
   find(key: string): Entry | undefined {
+    const newest = this.#newest
+    if (newest !== undefined && newest.key === key && newest.resident) {
+      this.hits++
+      return newest
+    }
     const entry = this.#lru.get(key)
     if (entry !== undefined) {
+      this.#newest = entry
       this.hits++
       return entry
     }
@@ -98,6 +106,7 @@ export class EntryCache {
   }
 
   #insert(entry: Entry): void {
+    this.#newest = entry
     entry.resident = true
     this.#bytes += entry.bytes
     this.#lru.set(entry.key, entry)

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest'
-import { textCodec } from '../codec/codec.ts'
 import { END } from '../time.ts'
 import { KeyedState, type StoreOptions } from './keyed-state.ts'
 import { memoryBackend } from './memory-backend.ts'
@@ -30,6 +29,21 @@ function commit(store: KeyedState, epoch: number): readonly Change[] {
   store.promote(epoch)
   return changes
 }
+
+/** The backend with another `write`. */
+const withWrite = (
+  inner: CheckpointBackend,
+  write: CheckpointBackend['write'],
+): CheckpointBackend => ({
+  read: (slot, group, key) => inner.read(slot, group, key),
+  scan: (after) => inner.scan(after),
+  timersAfter: (after, limit) => inner.timersAfter(after, limit),
+  write,
+  note: () => inner.note(),
+  wipe: () => inner.wipe(),
+  openIterators: 0,
+  close: () => inner.close(),
+})
 
 const shown = (changes: readonly Change[]): string[] =>
   changes.map(({ slot, key, value }) => `${slot} ${key} ${value === null ? 'gone' : 'kept'}`)
@@ -170,61 +184,6 @@ describe('values', () => {
   })
 })
 
-describe('versions', () => {
-  const withVersion = (
-    backend: CheckpointBackend,
-    state: SlotSpec['state'],
-    drops: string[] = [],
-  ) => new KeyedState({ slots: [{ id: 'count', state }], backend, drops })
-
-  async function written(state: SlotSpec['state'], value: unknown): Promise<CheckpointBackend> {
-    const backend = memoryBackend()
-    const store = withVersion(backend, state)
-    put(store, 'a', value)
-    commit(store, 1)
-    await store.checkpoint(NOTE)
-    return backend
-  }
-  const read = (store: KeyedState): unknown => store.get(store.entry('a'), 0)
-
-  test('state is migrated step by step on first read, and stays so when written', async () => {
-    const backend = await written({ version: 1, initial: 0 }, 5)
-    const state: SlotSpec['state'] = {
-      version: 3,
-      initial: { n: 0, unit: '' },
-      migrate: {
-        1: (old) => ({ n: old as number }),
-        2: (old) => ({ ...(old as { n: number }), unit: 'items' }),
-      },
-    }
-    const store = withVersion(backend, state)
-    expect(read(store)).toEqual({ n: 5, unit: 'items' })
-    expect(store.committed('a', 0)).toEqual({ n: 5, unit: 'items' })
-    put(store, 'a', { n: 6, unit: 'items' })
-    commit(store, 1)
-    await store.checkpoint(NOTE)
-    expect(read(withVersion(backend, { version: 3, initial: null }))).toEqual({
-      n: 6,
-      unit: 'items',
-    })
-  })
-
-  test('a newer version and a missing step are refused, unless dropped on purpose', async () => {
-    const newer = await written({ version: 2, initial: 0 }, 5)
-    expect(() => read(withVersion(newer, { version: 1, initial: 0 }))).toThrow('state_version')
-    const older = await written({ version: 1, initial: 0 }, 5)
-    expect(() => read(withVersion(older, { version: 2, initial: 0 }))).toThrow('state_version')
-    expect(read(withVersion(older, { version: 2, initial: -1 }, ['count']))).toBe(-1)
-  })
-
-  test('bytes that do not decode are state_corrupt, with the slot and without the content', async () => {
-    const backend = await written({ version: 1, initial: '', codec: textCodec as never }, 'no json')
-    expect(() => read(withVersion(backend, { version: 1, initial: 0 }))).toThrow(
-      /^state_corrupt: A value of count does not decode\. (?!.*no json)/,
-    )
-  })
-})
-
 describe('timers', () => {
   test('fire in the order (due, key, slot, name) over all keys', () => {
     const store = open()
@@ -314,6 +273,34 @@ describe('timers', () => {
     expect(fired).toBe(20_000)
   })
 
+  test('a checkpoint moves the index entry of a key with its earliest timer', async () => {
+    const inner = memoryBackend()
+    const moves: unknown[] = []
+    const store = open({
+      backend: withWrite(inner, (slice) => {
+        moves.push(...slice.timers)
+        return inner.write(slice)
+      }),
+    })
+    for (const due of [50, 20, 90]) {
+      arm(store, 'a', due)
+      arm(store, 'a', due + 1, 'later')
+      commit(store, due)
+      await store.checkpoint(NOTE)
+    }
+    store.beginRecord()
+    for (const name of ['x', 'later']) store.cancelTimer(store.entry('a'), 0, name)
+    store.keepRecord()
+    commit(store, 100)
+    await store.checkpoint(NOTE)
+    expect(moves).toEqual([
+      { key: 'a', from: undefined, to: 50 },
+      { key: 'a', from: 50, to: 20 },
+      { key: 'a', from: 20, to: 90 },
+      { key: 'a', from: 90, to: undefined },
+    ])
+  })
+
   test('timers of an operator that is gone are left out', async () => {
     const backend = memoryBackend()
     const store = open({ backend })
@@ -390,16 +377,9 @@ describe('limits and failures', () => {
   test('a failed checkpoint loses nothing and can be repeated', async () => {
     const inner = memoryBackend()
     let fail = 2
-    const backend: CheckpointBackend = Object.create(inner, {
-      read: { value: inner.read.bind(inner) },
-      scan: { value: inner.scan.bind(inner) },
-      timersAfter: { value: inner.timersAfter.bind(inner) },
-      note: { value: inner.note.bind(inner) },
-      write: {
-        value: (slice: Parameters<CheckpointBackend['write']>[0]) =>
-          fail-- === 0 ? Promise.reject(new Error('disk')) : inner.write(slice),
-      },
-    }) as CheckpointBackend
+    const backend = withWrite(inner, (slice) =>
+      fail-- === 0 ? Promise.reject(new Error('disk')) : inner.write(slice),
+    )
     const store = open({ backend, checkpointSlice: 1 })
     for (const key of ['a', 'b', 'c']) put(store, key, 1)
     commit(store, 1)

@@ -13,6 +13,7 @@
  * Failure: an error of codec or migration leaves the store as it was. An error of the backend leaves
  * memory as it was; reads that need the backend throw until it works again.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { ByteWriter } from '../codec/bytes.ts'
 import { assert, OpportuneError } from '../errors.ts'
 import { keyGroup } from '../hash.ts'
@@ -110,7 +111,7 @@ export class KeyedState implements KeyedStore {
       maxEntries: options.maxKeys ?? 50_000,
       maxBytes: options.maxBytes ?? 256 * MB,
     })
-    this.#due = new DueIndex(options.backend, options.maxTimersInMemory ?? 131_072)
+    this.#due = new DueIndex(options.backend, options.maxTimersInMemory ?? 65_536)
     this.#checkpointBytes = options.checkpointBytes ?? 64 * MB
     this.#maxValueBytes = options.maxValueBytes ?? 4 * MB
   }
@@ -284,7 +285,7 @@ export class KeyedState implements KeyedStore {
 
   async checkpoint(note: CheckpointNote): Promise<void> {
     await this.#committed.checkpoint(note, this.#now)
-    this.#due.trim((key) => this.#timersUnwritten(key))
+    for (const _ of this.#due.trim((key) => this.#timersUnwritten(key))) await nextTurn()
   }
 
   /** Takes in committed changes from the changelog, as if their epoch had just been promoted. */

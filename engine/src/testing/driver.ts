@@ -123,7 +123,7 @@ export class TestDriver {
         records.push({
           key: item.key,
           time: item.time,
-          value: item.key === null ? null : stage.entry.spec.codec.read(item.value),
+          value: item.key === null ? null : stage.entry.spec.codec.read(frame.value(item)),
         })
     }
     return records

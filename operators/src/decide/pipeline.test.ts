@@ -56,7 +56,7 @@ function shop() {
   return t
 }
 
-test('[ARB-1] [FAT-2] [TRG-2] the operators in one stage: triggers of an instant meet, a send counts at once, a crash repeats nothing', async () => {
+test('[ARB-1] [FAT-2] [TRG-2] the operators in one stage: triggers of an instant meet, a send counts at once, a restart repeats nothing', async () => {
   const set = setOf(
     ...BASICS,
     ...CART_CAMPAIGN,

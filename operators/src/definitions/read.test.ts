@@ -136,7 +136,7 @@ describe('reading definitions', () => {
         const shaped = `kind: trigger\nid: x\nspec:\n  on: ${text}\n`
         for (const t of [text, shaped]) readDefinitions([{ path: 'f', text: t }])
       }),
-      { numRuns: 200 },
+      { numRuns: 60 },
     )
   })
 
@@ -176,7 +176,7 @@ describe('definition sets', () => {
         expect(canonicalJson(JSON.parse(text))).toBe(text)
         expect(JSON.parse(text)).toEqual(JSON.parse(JSON.stringify(value)))
       }),
-      { numRuns: 200 },
+      { numRuns: 60 },
     )
   })
 

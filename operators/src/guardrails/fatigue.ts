@@ -1,7 +1,8 @@
 /**
  * Who has had enough is left alone (FAT-1): many messages lately whatever became of them, or several
  * of which none was opened. The second leg counts only messages whose opening would be known: on a
- * channel that reports opens, and old enough to have been read.
+ * channel that reports opens, and old enough to have been read. An opening of any message of the window,
+ * a click in an SMS included, says that they are not all ignored.
  */
 import { isPushed, sentWithin } from '../decide/touch-history.ts'
 import { type Guardrail, verdictsOf } from './guardrail.ts'
@@ -19,9 +20,9 @@ export const fatigue: Guardrail = {
     const settled = sent.filter(
       (touch) =>
         now - touch.at >= caps.fatigueSettle &&
-        (touch.engaged || plan.set.channels[touch.channel]?.reports_opens === true),
+        plan.set.channels[touch.channel]?.reports_opens === true,
     )
-    const opened = settled.filter((touch) => touch.engaged).length
+    const opened = sent.filter((touch) => touch.engaged).length
     const evidence = { sent: sent.length, settled: settled.length, opened }
     const unopened = opened === 0 && settled.length >= caps.fatigueUnopened
     return sent.length >= caps.fatigueMessages || unopened

@@ -231,6 +231,14 @@ describe('fatigue', () => {
     expect(at(touchesAt([hours(24), ...old.slice(1)]))).toBe('communication_fatigue')
     expect(at(touchesAt(old, 'sms'))).toBe('pass')
   })
+
+  test('[FAT-1] a fresh open, or a click in an SMS, ends the run of unopened ones', () => {
+    const engaged = (age: number, channel: Channel) =>
+      touchesAt([age], channel).map((t) => ({ ...t, decision: 'x', engaged: true }))
+    expect(at([...touchesAt(old), ...engaged(1, 'email')])).toBe('pass')
+    expect(at([...touchesAt(old), ...engaged(days(5), 'sms')])).toBe('pass')
+    expect(at([...touchesAt(old), ...engaged(days(7), 'sms')])).toBe('communication_fatigue')
+  })
 })
 
 describe('gap', () => {

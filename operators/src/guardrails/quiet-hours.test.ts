@@ -134,6 +134,22 @@ function scan(zones: readonly string[], week: Week, from: Millis, horizon: Milli
   return null
 }
 
+test('[TIM-3] property: an answer does not depend on what was asked before', () => {
+  const used = createQuietHours()
+  fc.assert(
+    fc.property(
+      fc.integer({ min: Date.UTC(2026, 2, 25), max: Date.UTC(2026, 3, 1) }),
+      fc.constantFrom('Europe/London', 'America/New_York', null),
+      fc.constantFrom<Channel>('sms', 'email'),
+      (now, zone, channel) => {
+        const asked = request({ now, channel, facts: { zone, country: 'US' } })
+        expect(used.evaluate(asked)).toEqual(createQuietHours().evaluate(asked))
+      },
+    ),
+    { numRuns: 15 },
+  )
+})
+
 describe('unknown whereabouts', () => {
   test('[TIM-3] unknown zone: only when every zone of the country allows it', () => {
     const us = { zone: null, country: 'US', region: 'CA' }

@@ -8,6 +8,7 @@
  * Q3 Outside the hours it defers to the next instant open everywhere the customer may be, however the
  *    clocks change until then; none within the horizon: it blocks.
  */
+import type { Millis } from '#engine'
 import type { Channel } from '../contract.ts'
 import type { Plan } from '../definitions/plan.ts'
 import { type Country, countriesOfZone, countryOf } from './countries.ts'
@@ -55,8 +56,37 @@ function createWeeks() {
   }
 }
 
+interface ClosedSpan {
+  readonly from: Millis
+  readonly until: Millis
+}
+
+/** Countries and zones; more than live traffic meets under one set of hours. */
+const MAX_SPANS = 1_000
+
+/**
+ * The next open instant, remembered: between the instant it was looked for and itself nothing opens,
+ * so all who ask in between get the same answer.
+ */
+function createNextOpen(clock: ZoneClock) {
+  const spans = new WeakMap<Week, Map<string, ClosedSpan>>()
+  return (where: { zones: readonly string[]; week: Week }, now: Millis, horizon: Millis) => {
+    const ofWeek = spans.get(where.week) ?? new Map<string, ClosedSpan>()
+    spans.set(where.week, ofWeek)
+    const key = where.zones.join()
+    const known = ofWeek.get(key)
+    if (known !== undefined && known.from <= now && now < known.until) return known.until
+    const until = nextOpen(clock, where, now, horizon)
+    if (until === null) return null
+    if (ofWeek.size >= MAX_SPANS) ofWeek.clear()
+    ofWeek.set(key, { from: now, until })
+    return until
+  }
+}
+
 export function createQuietHours(clock: ZoneClock = createZoneClock()): Guardrail {
   const weekFor = createWeeks()
+  const nextOpenAt = createNextOpen(clock)
   return {
     id: 'quiet-hours',
     family: 'compliance',
@@ -73,7 +103,7 @@ export function createQuietHours(clock: ZoneClock = createZoneClock()): Guardrai
       const week = weekFor(plan, channel, where)
       const evidence = { zone, country: country?.code ?? null, zones: zones.length }
       if (isOpenInAll(clock, zones, week, now)) return verdicts.pass(evidence)
-      const until = nextOpen(clock, { zones, week }, now, plan.quietHorizon)
+      const until = nextOpenAt({ zones, week }, now, plan.quietHorizon)
       return until === null
         ? verdicts.block('no_open_hour', evidence)
         : verdicts.defer('quiet_hours', until, evidence)

@@ -25,7 +25,7 @@ export interface DuplicateRow {
   readonly received_at: number
 }
 
-export const DEDUPE_DEFAULTS: SeenLimits = { horizon: days(7), limit: 10_000 }
+const DEDUPE_DEFAULTS: SeenLimits = { horizon: days(7), limit: 10_000 }
 
 const linkedId = (record: LinkedRecord): string => `${record.link} ${record.path.length}`
 

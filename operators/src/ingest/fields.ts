@@ -34,7 +34,7 @@ export function textOf(from: JsonObject, ...keys: string[]): string | null {
 
 const NUMERIC = /^\s*[+-]?\d+(\.\d+)?\s*$/
 
-export function numberOf(from: JsonObject, ...keys: string[]): number | null {
+function numberOf(from: JsonObject, ...keys: string[]): number | null {
   for (const key of keys) {
     const value = from[key]
     if (typeof value === 'number') return value
@@ -43,7 +43,7 @@ export function numberOf(from: JsonObject, ...keys: string[]): number | null {
   return null
 }
 
-export function centsOf(from: JsonObject, ...keys: string[]): Cents | null {
+function centsOf(from: JsonObject, ...keys: string[]): Cents | null {
   const amount = numberOf(from, ...keys)
   return amount === null ? null : toCents(amount)
 }

@@ -49,7 +49,7 @@ export interface RefusedRow {
   readonly event: CustomerEvent | null
 }
 
-export const MAX_HOPS = 4
+const MAX_HOPS = 4
 /** `linked` records may go further: events in flight made the chain longer than it will stay. */
 const MAX_PATH = 16
 const MAX_KNOWN = 64

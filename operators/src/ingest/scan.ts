@@ -14,47 +14,50 @@ export interface ScanLimits {
   readonly values: number
 }
 
-export const SCAN_LIMITS: ScanLimits = { depth: 16, keys: 2_000, values: 20_000 }
+const SCAN_LIMITS: ScanLimits = { depth: 16, keys: 2_000, values: 20_000 }
 
 const isPrototypeKey = (key: string): boolean =>
   key === '__proto__' || key === 'constructor' || key === 'prototype'
 
+interface Walk {
+  readonly limits: ScanLimits
+  values: number
+}
+
 /** @returns why the record is refused; null where it is not. Changes `root` (prototype keys). */
-export function scan(root: object, limits: ScanLimits = SCAN_LIMITS): Rejection | null {
-  let values = 0
+export const scan = (root: object, limits: ScanLimits = SCAN_LIMITS): Rejection | null =>
+  visit(root, 1, { limits, values: 0 })
 
-  const visit = (value: unknown, depth: number): Rejection | null => {
-    if (typeof value === 'number') return Number.isFinite(value) ? null : 'number_not_finite'
-    if (typeof value !== 'object' || value === null) return null
-    if (depth > limits.depth) return 'too_deep'
-    return Array.isArray(value) ? list(value, depth) : object(value, depth)
+function visit(value: unknown, depth: number, walk: Walk): Rejection | null {
+  if (typeof value === 'number') return Number.isFinite(value) ? null : 'number_not_finite'
+  if (typeof value !== 'object' || value === null) return null
+  if (depth > walk.limits.depth) return 'too_deep'
+  return Array.isArray(value) ? visitList(value, depth, walk) : visitObject(value, depth, walk)
+}
+
+function visitList(items: readonly unknown[], depth: number, walk: Walk): Rejection | null {
+  walk.values += items.length
+  if (walk.values > walk.limits.values) return 'too_many_properties'
+  for (let i = 0; i < items.length; i++) {
+    const refused = visit(items[i], depth + 1, walk)
+    if (refused !== null) return refused
   }
+  return null
+}
 
-  const list = (items: readonly unknown[], depth: number): Rejection | null => {
-    values += items.length
-    if (values > limits.values) return 'too_many_properties'
-    for (let i = 0; i < items.length; i++) {
-      const refused = visit(items[i], depth + 1)
-      if (refused !== null) return refused
+function visitObject(record: object, depth: number, walk: Walk): Rejection | null {
+  let keys = 0
+  for (const key in record) {
+    if (++keys > walk.limits.keys || ++walk.values > walk.limits.values)
+      return 'too_many_properties'
+    if (isPrototypeKey(key)) {
+      Reflect.deleteProperty(record, key)
+      continue
     }
-    return null
+    const value = (record as Record<string, unknown>)[key]
+    if (typeof value === 'string') continue
+    const refused = visit(value, depth + 1, walk)
+    if (refused !== null) return refused
   }
-
-  const object = (record: object, depth: number): Rejection | null => {
-    let keys = 0
-    for (const key in record) {
-      if (++keys > limits.keys || ++values > limits.values) return 'too_many_properties'
-      if (isPrototypeKey(key)) {
-        Reflect.deleteProperty(record, key)
-        continue
-      }
-      const value = (record as Record<string, unknown>)[key]
-      if (typeof value === 'string') continue
-      const refused = visit(value, depth + 1)
-      if (refused !== null) return refused
-    }
-    return null
-  }
-
-  return visit(root, 1)
+  return null
 }

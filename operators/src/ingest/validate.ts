@@ -37,7 +37,7 @@ export interface ParseOptions {
 }
 
 export const HTTP_MAX_BYTES = 32 * 1024
-export const TOPIC_MAX_BYTES = 1024 * 1024
+const TOPIC_MAX_BYTES = 1024 * 1024
 
 const EARLIEST = Date.UTC(2000, 0, 1)
 const LATEST = Date.UTC(2100, 0, 1)

@@ -53,13 +53,14 @@ function mention(
   return [...latest.values()].slice(-limit)
 }
 
-export const viewProduct = (browsing: Browsing, id: string, at: Millis): Browsing => {
-  const last = browsing.viewed.at(-1)
-  const again = last !== undefined && last[0] === id && last[1] <= at
-  const viewed = again
-    ? [...browsing.viewed.slice(0, -1), [id, at] as const]
-    : mention(browsing.viewed, [[id, at]], MAX_VIEWED)
-  return { ...browsing, views: browsing.views + 1, viewed }
+export function viewProduct(browsing: Browsing, id: string, at: Millis): Browsing {
+  const views = browsing.views + 1
+  const newest = browsing.viewed.at(-1)?.[1] ?? 0
+  // Nearly every view is the newest one: it goes to the end without sorting.
+  if (at <= newest)
+    return { ...browsing, views, viewed: mention(browsing.viewed, [[id, at]], MAX_VIEWED) }
+  const others = browsing.viewed.filter((known) => known[0] !== id)
+  return { ...browsing, views, viewed: [...others, [id, at] as const].slice(-MAX_VIEWED) }
 }
 
 export const wish = (browsing: Browsing, id: string, at: Millis, removed: boolean): Browsing => ({

@@ -42,11 +42,13 @@ const lineOf = (line: ProductLine): CartLine => ({
 })
 
 /** @param sign 1 adds the line, -1 takes it out */
-export const changeCart = (cart: Cart, line: ProductLine, at: Millis, sign: 1 | -1): Cart =>
-  settle({
-    ...cart,
-    changes: [...cart.changes, { ...lineOf(line), quantity: sign * line.quantity, at }],
-  })
+export function changeCart(cart: Cart, line: ProductLine, at: Millis, sign: 1 | -1): Cart {
+  const change = { ...lineOf(line), quantity: sign * line.quantity, at }
+  const newest = cart.changes.at(-1)?.at ?? cart.base.at
+  const next = { ...cart, changes: [...cart.changes, change] }
+  // Nearly every change is the newest one and needs no sorting in.
+  return at > newest && next.changes.length <= MAX_CHANGES ? next : settle(next)
+}
 
 /** What the cart held at an instant; no lines: it was emptied, or became an order. */
 export const resetCart = (cart: Cart, at: Millis, lines: readonly ProductLine[] = []): Cart =>

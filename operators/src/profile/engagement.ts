@@ -53,15 +53,12 @@ export interface EngagementFigures {
 }
 
 export function engagementFigures(engagement: Engagement, now: Millis): EngagementFigures {
-  const fine = (window: Millis): number =>
-    sumOf(engagement.fine, { from: fineFrom(now, window), width: ROW })
-  const daily = (window: number): number => activeDaysSum(engagement, { now, window })
   return {
-    hour: fine(hours(1)),
-    day: fine(hours(24)),
-    days7: daily(7),
-    days30: daily(30),
-    days90: daily(DAILY_WINDOW),
+    hour: sumOf(engagement.fine, { from: fineFrom(now, hours(1)), width: ROW }),
+    day: sumOf(engagement.fine, { from: fineFrom(now, hours(24)), width: ROW }),
+    days7: activeDaysSum(engagement, { now, window: 7 }),
+    days30: activeDaysSum(engagement, { now, window: 30 }),
+    days90: activeDaysSum(engagement, { now, window: DAILY_WINDOW }),
   }
 }
 

@@ -35,7 +35,7 @@ export function hear(state: ProfileState, event: CustomerEvent, now: Millis): Pr
   return {
     ...next,
     lastSeen: Math.max(next.lastSeen, at),
-    sessions: addToSession(next.sessions, at, SESSION_GAP),
+    sessions: addToSession(next.sessions, at, { now, gap: SESSION_GAP }),
     engagement: addActivity(next.engagement, at, now),
   }
 }

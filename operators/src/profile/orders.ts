@@ -62,7 +62,7 @@ export const NO_ORDERS: Orders = {
 const MAX_RECENT = 100
 const MAX_CATEGORIES = 50
 const DAY_ROW = 3
-export const YEAR_DAYS = 365
+const YEAR_DAYS = 365
 
 const UNKNOWN: Omit<Order, 'id'> = {
   at: 0,
@@ -166,10 +166,10 @@ function fold(orders: Orders, now: Millis): Orders {
 }
 
 /** P3. */
-export const isOrder = (order: Order): boolean => order.at !== 0 && !order.cancelled
+const isOrder = (order: Order): boolean => order.at !== 0 && !order.cancelled
 
 /** What the order brought in after refunds (P2, P3). */
-export function netOf(order: Order): Cents {
+function netOf(order: Order): Cents {
   if (order.cancelled) return 0
   if (order.at === 0) return order.refunded === 0 ? 0 : -order.refunded
   return order.whole ? 0 : order.revenue - Math.min(order.revenue, order.refunded)

@@ -6,7 +6,8 @@
  * crossing by time alone), `midnight` (the day's contribution). A timer may be early, never late: it
  * is moved forward only when it fires, so that an event that extends a session costs no timer write.
  *
- * P17 Every event gives one `profiled` with the profile right after it (PRO-7).
+ * P17 Every event gives one `profiled`, after the state was stored: the operators behind it read the
+ *    profile that the event made (PRO-7), as the facts or the view that they need.
  * P18 A `snapshot` is written where something a reader waits for changed: order, refund or
  *     cancellation, traits by identify, consent, stage, a session's close, a merged identity. Page
  *     views alone write none.
@@ -38,7 +39,6 @@ import {
   NO_PROFILE,
   type ProfileState,
   profileCodec,
-  SESSION_GAP,
   uniteProfiles,
 } from './state.ts'
 import { profileView } from './view.ts'
@@ -46,7 +46,6 @@ import type { ProfileView } from './view-schema.ts'
 
 export interface Profiled {
   readonly event: CustomerEvent
-  readonly profile: ProfileView
 }
 
 /** A closed session; one row of the `sessions` table. */
@@ -120,12 +119,9 @@ export function createProfile(options: ProfileOptions = {}) {
   const stageNow = (state: ProfileState, cx: Cx): LifecycleStage =>
     stageOf(lifecycleFacts(state, nowOf(cx)), nowOf(cx), thresholds(cx))
 
-  /**
-   * Closes sessions, notes the stage, stores, tells the sink, and arms what is to come.
-   * @returns the profile, if the sink was told of it
-   */
-  const settle = (state: ProfileState, cx: Cx, cause: SnapshotCause | null): ProfileView | null => {
-    const { sessions, closed } = closeSessions(state.sessions, nowOf(cx), SESSION_GAP)
+  /** Closes sessions, notes the stage, stores, tells the sink, and arms what is to come. */
+  const settle = (state: ProfileState, cx: Cx, cause: SnapshotCause | null): void => {
+    const { sessions, closed } = closeSessions(state.sessions, nowOf(cx))
     for (const { start, end, events } of closed) {
       const duration_s = secondsOf({ start, end, events })
       cx.emit('session', { customer_id: cx.key, start, end, duration_s, events })
@@ -136,14 +132,11 @@ export function createProfile(options: ProfileOptions = {}) {
     if (settled !== cx.get()) cx.set(settled)
     arm(settled, cx)
     const told = cause ?? (crossed ? 'stage' : closed.length > 0 ? 'session' : null)
-    if (told === null) return null
-    const profile = view(settled, cx)
-    cx.emit('snapshot', { cause: told, profile })
-    return profile
+    if (told !== null) cx.emit('snapshot', { cause: told, profile: view(settled, cx) })
   }
 
   const arm = (state: ProfileState, cx: Cx): void => {
-    armBy(cx, 'session', nextClose(state.sessions, SESSION_GAP))
+    armBy(cx, 'session', nextClose(state.sessions))
     armBy(cx, 'midnight', nextMidnight(nowOf(cx)))
     const facts = lifecycleFacts(state, nowOf(cx))
     armBy(cx, 'stage', nextStageCrossing(facts, nowOf(cx), thresholds(cx)))
@@ -158,8 +151,8 @@ export function createProfile(options: ProfileOptions = {}) {
     onRecord(event: CustomerEvent, cx: Cx) {
       const before = cx.get()
       const heard = hear(before, event, nowOf(cx))
-      const told = settle(heard, cx, causeOf(event, before, heard))
-      cx.emit('profiled', { event, profile: told ?? view(cx.get(), cx) })
+      settle(heard, cx, causeOf(event, before, heard))
+      cx.emit('profiled', { event })
     },
     onTimer(name, cx: Cx) {
       if (name === 'midnight') contribute(cx.get(), cx)

@@ -41,7 +41,3 @@ export function rfmOf(totals: OrderTotals, cuts: CutPoints | null, now: Millis):
     m: 1 + classOf(totals.yearNet, cuts.quintiles.monetary),
   }
 }
-
-/** The share 0..1 of the shop at or under which the value lies, in steps of 0.01 (LIF-1). */
-export const percentileOf = (value: number, percentiles: Boundaries): number =>
-  classOf(value, percentiles) / 100

@@ -3,11 +3,12 @@
  *
  * P6 Two activities at most the gap apart (30 minutes, inclusive) belong to one session, in whichever
  *    order they arrive, until the session is closed: by a timer, when task time has passed its end
- *    plus the gap. An activity that comes later still is a session of its own.
+ *    plus the gap, and 5 minutes since its last activity was heard. So what a phone sends hours late
+ *    in one go is one session. An activity that comes after that is a session of its own.
  * P7 A session counts on the UTC day it starts, open or closed, so that no figure depends on when it
  *    was closed. Figures cover the 90 days that end with today.
  */
-import { days, type Millis } from '#engine'
+import { days, type Millis, minutes } from '#engine'
 import type { Json } from '../contract.ts'
 import {
   addRow,
@@ -26,9 +27,14 @@ export interface Session {
   readonly events: number
 }
 
+export interface OpenSession extends Session {
+  /** It is closed when task time has passed this. */
+  readonly until: Millis
+}
+
 export interface Sessions {
   /** Not closed yet, by rising start; never within the gap of each other. */
-  readonly open: readonly Session[]
+  readonly open: readonly OpenSession[]
   /** Closed ones: day, sessions, seconds. */
   readonly closed: Buckets
 }
@@ -36,20 +42,29 @@ export interface Sessions {
 export const NO_SESSIONS: Sessions = { open: [], closed: NO_BUCKETS }
 
 const ROW = 3
-export const SESSION_DAYS = 90
+const SESSION_DAYS = 90
 /** Open at once: more than one takes events from the future or far out of order. */
 const MAX_OPEN = 16
 
-export const addToSession = (sessions: Sessions, at: Millis, gap: Millis): Sessions => ({
-  ...sessions,
-  open: coalesce([...sessions.open, { start: at, end: at, events: 1 }], gap),
-})
+/** How long a session whose time is long past waits for more of it. */
+const LATE_GRACE = minutes(5)
+
+/** @param now task time at which the activity is heard */
+export function addToSession(
+  sessions: Sessions,
+  at: Millis,
+  when: { readonly now: Millis; readonly gap: Millis },
+): Sessions {
+  const until = Math.max(at + when.gap, when.now + LATE_GRACE)
+  const open = coalesce([...sessions.open, { start: at, end: at, events: 1, until }], when.gap)
+  return { ...sessions, open }
+}
 
 /** Joins what lies within the gap of each other. */
-function coalesce(list: readonly Session[], gap: Millis): readonly Session[] {
+function coalesce(list: readonly OpenSession[], gap: Millis): readonly OpenSession[] {
   if (list.length < 2) return list
   const sorted = list.toSorted((a, b) => a.start - b.start)
-  const joined: Session[] = []
+  const joined: OpenSession[] = []
   for (const session of sorted) {
     const last = joined.at(-1)
     if (last !== undefined && session.start - last.end <= gap)
@@ -57,6 +72,7 @@ function coalesce(list: readonly Session[], gap: Millis): readonly Session[] {
         start: last.start,
         end: Math.max(last.end, session.end),
         events: last.events + session.events,
+        until: Math.max(last.until, session.until),
       }
     else joined.push(session)
   }
@@ -64,11 +80,11 @@ function coalesce(list: readonly Session[], gap: Millis): readonly Session[] {
 }
 
 /** When the first open session can be closed; null where none is open. */
-export function nextClose(sessions: Sessions, gap: Millis): Millis | null {
+export function nextClose(sessions: Sessions): Millis | null {
   let first: Millis | null = null
-  for (const { end } of sessions.open) if (first === null || end < first) first = end
-  // One past the gap: timers fire before a record of the same instant, which still belongs to it.
-  return first === null ? null : first + gap + 1
+  for (const { until } of sessions.open) if (first === null || until < first) first = until
+  // One past it: timers fire before a record of the same instant, which still belongs to it.
+  return first === null ? null : first + 1
 }
 
 export interface Closing {
@@ -77,9 +93,9 @@ export interface Closing {
 }
 
 /** Closes what has ended as of `now`, and the oldest beyond the limit. */
-export function closeSessions(sessions: Sessions, now: Millis, gap: Millis): Closing {
+export function closeSessions(sessions: Sessions, now: Millis): Closing {
   const excess = sessions.open.length - MAX_OPEN
-  const closed = sessions.open.filter((s, i) => s.end + gap < now || i < excess)
+  const closed = sessions.open.filter((s, i) => s.until < now || i < excess)
   if (closed.length === 0) return { sessions, closed }
   let buckets = dropBefore(sessions.closed, firstDay(now), ROW)
   for (const session of closed)
@@ -117,15 +133,19 @@ export const uniteSessions = (mine: Sessions, theirs: Sessions, gap: Millis): Se
   closed: uniteBuckets(mine.closed, theirs.closed, ROW),
 })
 
+/** `[[start, length, events, until less end]...]` and the closed ones' buckets. */
 export const packSessions = (sessions: Sessions): Json => [
-  sessions.open.map((s) => [s.start, s.end - s.start, s.events]),
+  sessions.open.map((s) => [s.start, s.end - s.start, s.events, s.until - s.end]),
   sessions.closed,
 ]
 
 export function unpackSessions(json: unknown): Sessions {
-  const [open, closed] = json as [[number, number, number][], number[]]
+  const [open, closed] = json as [[number, number, number, number][], number[]]
   return {
-    open: open.map(([start, length, events]) => ({ start, end: start + length, events })),
+    open: open.map(([start, length, events, wait]) => {
+      const end = start + length
+      return { start, end, events, until: end + wait }
+    }),
     closed,
   }
 }

@@ -3,7 +3,7 @@
  * `cart:<last change>`. An order, or the last line taken out, cancels. A change after the trigger is a
  * new cause; a change that happened before it but was told late is not.
  */
-import { cartCount, cartValue, dearestLine } from './cart.ts'
+import { cartCount, cartNow, dearestLine } from './cart.ts'
 import { nothingCaused, type TriggerRule } from './rule.ts'
 import { firedUpTo } from './state.ts'
 
@@ -11,19 +11,20 @@ export const abandonedCart: TriggerRule = {
   kind: 'abandoned_cart',
   pending(state, watch) {
     const { cart } = state
-    if (cart.lines.length === 0 || cart.changedAt <= firedUpTo(state, watch.plan.id)) return null
+    const content = cartNow(cart)
+    if (content === null || cart.changedAt <= firedUpTo(state, watch.plan.id)) return null
     return {
       due: cart.changedAt + watch.plan.delay,
       cause: `cart:${cart.changedAt}`,
       mark: watch.plan.id,
       facts: () => ({
         changed_at: cart.changedAt,
-        cart_count: cartCount(cart),
-        cart_value: cartValue(cart),
-        product_name: dearestLine(cart)?.name ?? null,
+        cart_count: cartCount(content),
+        cart_value: content.value / 100,
+        product_name: dearestLine(content)?.name ?? null,
       }),
     }
   },
   caused: nothingCaused,
-  stands: (state, trigger) => state.cart.lines.length > 0 && state.cart.changedAt <= trigger.at,
+  stands: (state, trigger) => cartNow(state.cart) !== null && state.cart.changedAt <= trigger.at,
 }

@@ -3,11 +3,12 @@
  * cause `browse:<last view>`. A cart that is not empty, or was changed since, belongs to
  * `abandoned_cart`; an order since cancels.
  */
+import { cartNow } from './cart.ts'
 import { nothingCaused, type TriggerRule } from './rule.ts'
 import { firedUpTo, type TriggerState } from './state.ts'
 
 const nothingCameOfIt = (state: TriggerState): boolean =>
-  state.cart.lines.length === 0 &&
+  cartNow(state.cart) === null &&
   state.viewedAt > state.cart.changedAt &&
   state.viewedAt > state.orders.lastAt
 

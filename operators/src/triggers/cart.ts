@@ -1,147 +1,75 @@
 /**
- * The cart, as far as events tell of it.
+ * The cart as the triggers watch it: the profile's cart, and when its content last changed.
  *
- * C1 A line put in at or before the last clearing (an order, or a view of the empty cart) is gone,
- *    whatever order the events arrive in.
- * C2 `changedAt` is the event time of the latest change; a late change does not move it back.
- * C3 Merging two carts is commutative, associative and idempotent: per product the later line stands.
+ * C1 What lay in it before an order, or before a view of the empty cart, is gone, in whatever order the
+ *    events arrive (profile/cart.ts, P9).
+ * C2 `changedAt` is the event time of the latest event that changed the content. A view that shows the
+ *    known cart is no change, and a change told late does not move it back.
+ * C3 Merging is commutative and associative.
  */
 import type { Millis } from '#engine'
-import { type Line, NEVER, type Signal } from './signals.ts'
-
-export interface CartLine extends Line {
-  /** When the line was last added to. */
-  readonly at: Millis
-}
+import {
+  type CartContent,
+  type CartLine,
+  cartContent,
+  changeCart,
+  EMPTY_CART,
+  type Cart as ProfileCart,
+  resetCart,
+  uniteCarts,
+} from '../profile/cart.ts'
+import { NEVER, type Signal } from './signals.ts'
 
 export interface Cart {
-  readonly lines: readonly CartLine[]
+  readonly told: ProfileCart
   readonly changedAt: Millis
-  readonly clearedAt: Millis
 }
 
-export const EMPTY_CART: Cart = { lines: [], changedAt: NEVER, clearedAt: NEVER }
+export const UNTOUCHED_CART: Cart = { told: EMPTY_CART, changedAt: NEVER }
 
-/** Lines kept; the latest ones stay. */
-const MAX_LINES = 100
-
-/** The cart after a signal; the same object where nothing changed. */
+/** The cart after a signal; the same object where it says nothing of carts. */
 export function cartAfter(cart: Cart, signal: Signal): Cart {
+  const told = toldAfter(cart.told, signal)
+  if (told === cart.told) return cart
+  const changed = !sameContent(contentOf(cart.told), contentOf(told))
+  return { told, changedAt: changed ? Math.max(cart.changedAt, signal.at) : cart.changedAt }
+}
+
+function toldAfter(told: ProfileCart, signal: Signal): ProfileCart {
   switch (signal.kind) {
     case 'cart_added':
-      return add(cart, signal.lines, signal.at)
+      return signal.lines.reduce((cart, line) => changeCart(cart, line, signal.at, 1), told)
     case 'cart_removed':
-      return remove(cart, signal.lines, signal.at)
+      return signal.lines.reduce((cart, line) => changeCart(cart, line, signal.at, -1), told)
     case 'cart_viewed':
-      return replace(cart, signal.lines, signal.at)
+      return resetCart(told, signal.at, signal.lines)
     case 'ordered':
-      return clear(cart, signal.at)
+      return resetCart(told, signal.at)
     default:
-      return cart
+      return told
   }
 }
 
-/** The lines with some more put in at `at`: one line a product, quantities added up. */
-function put(into: readonly CartLine[], lines: readonly Line[], at: Millis): readonly CartLine[] {
-  let next = into
-  for (const line of lines) {
-    if (line.quantity === 0) continue
-    const known = next.find((l) => l.product === line.product)
-    const newest = known === undefined || at >= known.at ? line : known
-    const sum: CartLine = {
-      ...newest,
-      name: newest.name ?? known?.name ?? null,
-      quantity: (known?.quantity ?? 0) + line.quantity,
-      at: Math.max(at, known?.at ?? NEVER),
-    }
-    next = [...next.filter((l) => l.product !== line.product), sum]
-  }
-  return next
-}
+const contentOf = (told: ProfileCart): readonly CartLine[] => cartContent(told)?.lines ?? []
 
-const add = (cart: Cart, lines: readonly Line[], at: Millis): Cart =>
-  at <= cart.clearedAt ? cart : changed(cart, put(cart.lines, lines, at), at)
+const sameContent = (a: readonly CartLine[], b: readonly CartLine[]): boolean =>
+  a.length === b.length &&
+  a.every((line) => b.some((other) => other.id === line.id && other.quantity === line.quantity))
 
-function remove(cart: Cart, lines: readonly Line[], at: Millis): Cart {
-  const out = new Map(lines.map((line) => [line.product, line.quantity]))
-  const next = cart.lines.flatMap((line) => {
-    const quantity = line.quantity - (out.get(line.product) ?? 0)
-    if (quantity <= 0) return []
-    return quantity === line.quantity ? [line] : [{ ...line, quantity }]
-  })
-  const same = next.length === cart.lines.length && next.every((line, i) => line === cart.lines[i])
-  return same ? cart : changed(cart, next, at)
-}
-
-/** A view of the cart says what is in it; an older view than the last change says nothing new. */
-function replace(cart: Cart, lines: readonly Line[], at: Millis): Cart {
-  if (at < cart.changedAt || at <= cart.clearedAt) return cart
-  const seen = put([], lines, at)
-  if (seen.length === 0) return clear(cart, at)
-  const same =
-    seen.length === cart.lines.length &&
-    seen.every((line) =>
-      cart.lines.some((l) => l.product === line.product && l.quantity === line.quantity),
-    )
-  return same ? cart : changed(cart, seen, at)
-}
-
-function clear(cart: Cart, at: Millis): Cart {
-  if (at <= cart.clearedAt) return cart
-  return {
-    lines: cart.lines.filter((line) => line.at > at),
-    changedAt: Math.max(cart.changedAt, at),
-    clearedAt: at,
-  }
-}
-
-const changed = (cart: Cart, lines: readonly CartLine[], at: Millis): Cart => ({
-  ...cart,
-  lines: bounded(lines),
-  changedAt: Math.max(cart.changedAt, at),
+export const mergeCarts = (a: Cart, b: Cart): Cart => ({
+  told: uniteCarts(a.told, b.told),
+  changedAt: Math.max(a.changedAt, b.changedAt),
 })
 
-/** In the order (time, product), so that equal carts are equal values. */
-function bounded(lines: readonly CartLine[]): CartLine[] {
-  const sorted = [...lines].sort((a, b) => a.at - b.at || compare(a.product, b.product))
-  return sorted.slice(-MAX_LINES)
-}
-
-const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
-
-/** Which of two lines of one product stands: the later, then by content, so that order never tells. */
-const later = (a: CartLine, b: CartLine): CartLine =>
-  (a.at - b.at ||
-    a.quantity - b.quantity ||
-    a.price - b.price ||
-    compare(a.name ?? '', b.name ?? '')) >= 0
-    ? a
-    : b
-
-export function mergeCarts(a: Cart, b: Cart): Cart {
-  const clearedAt = Math.max(a.clearedAt, b.clearedAt)
-  const byProduct = new Map<string, CartLine>()
-  for (const line of [...a.lines, ...b.lines]) {
-    const known = byProduct.get(line.product)
-    byProduct.set(line.product, known === undefined ? line : later(known, line))
-  }
-  return {
-    lines: bounded([...byProduct.values()].filter((line) => line.at > clearedAt)),
-    changedAt: Math.max(a.changedAt, b.changedAt),
-    clearedAt,
-  }
-}
+/** What lies in the cart; null where it is empty. */
+export const cartNow = (cart: Cart): CartContent | null => cartContent(cart.told)
 
 /** Pieces in the cart. */
-export const cartCount = (cart: Cart): number =>
-  cart.lines.reduce((sum, line) => sum + line.quantity, 0)
-
-/** Value in the shop's currency; the sum is of whole hundredths, so its order does not matter. */
-export const cartValue = (cart: Cart): number =>
-  cart.lines.reduce((sum, line) => sum + line.price * line.quantity, 0) / 100
+export const cartCount = (content: CartContent): number =>
+  content.lines.reduce((sum, line) => sum + line.quantity, 0)
 
 /** The line that costs most in all; ties go to the product id. */
-export const dearestLine = (cart: Cart): CartLine | undefined =>
-  [...cart.lines].sort(
-    (a, b) => b.price * b.quantity - a.price * a.quantity || compare(a.product, b.product),
-  )[0]
+export function dearestLine(content: CartContent): CartLine | undefined {
+  const cost = (line: CartLine): number => (line.price ?? 0) * line.quantity
+  return content.lines.toSorted((a, b) => cost(b) - cost(a) || (a.id < b.id ? -1 : 1))[0]
+}

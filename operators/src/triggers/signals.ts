@@ -1,20 +1,12 @@
 /** What the triggers see of an event: a few facts. An event without them is still a sign of life. */
 import type { Millis } from '#engine'
 import type { CustomerEvent, JsonObject } from '../contract.ts'
-import { type Cents, orderIdOf, productOf, productsOf, textOf } from '../ingest/fields.ts'
+import { orderIdOf, type ProductLine, productOf, productsOf, textOf } from '../ingest/fields.ts'
 import { type EventKind, isActivity, kindOf } from '../ingest/vocabulary.ts'
 import { createdAt } from '../profile/traits.ts'
 
 /** No such instant yet; nothing is dated 1970. */
 export const NEVER: Millis = 0
-
-export interface Line {
-  readonly product: string
-  readonly name: string | null
-  readonly quantity: number
-  /** Of one; 0 where it was not given. */
-  readonly price: Cents
-}
 
 export type Signal = {
   /** Event time, never after its receipt: a clock that runs ahead must not hold back a deadline. */
@@ -22,9 +14,9 @@ export type Signal = {
   /** The customer caused it (requirements, Words: Activity). */
   readonly active: boolean
 } & (
-  | { readonly kind: 'cart_added'; readonly lines: readonly Line[] }
-  | { readonly kind: 'cart_removed'; readonly lines: readonly Line[] }
-  | { readonly kind: 'cart_viewed'; readonly lines: readonly Line[] }
+  | { readonly kind: 'cart_added'; readonly lines: readonly ProductLine[] }
+  | { readonly kind: 'cart_removed'; readonly lines: readonly ProductLine[] }
+  | { readonly kind: 'cart_viewed'; readonly lines: readonly ProductLine[] }
   | { readonly kind: 'ordered'; readonly order: string }
   | { readonly kind: 'viewed'; readonly product: string | null }
   | { readonly kind: 'signed_up'; readonly since: Millis }
@@ -71,16 +63,8 @@ function meaning(event: CustomerEvent, kind: EventKind, at: Millis): Meaning {
   }
 }
 
-/** More lines than this are not a cart that a person filled. */
-const MAX_LINES = 200
-
-function linesOf(properties: JsonObject): Line[] {
+/** One product on the top level, or a list of them. */
+function linesOf(properties: JsonObject): readonly ProductLine[] {
   const single = productOf(properties)
-  const products = single === null ? productsOf(properties) : [single]
-  return products.slice(0, MAX_LINES).map((product) => ({
-    product: product.id,
-    name: product.name,
-    quantity: Math.floor(product.quantity),
-    price: Math.max(0, product.price ?? 0),
-  }))
+  return single === null ? productsOf(properties) : [single]
 }

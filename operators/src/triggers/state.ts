@@ -9,7 +9,7 @@
  */
 import { type Millis, stateSpec } from '#engine'
 import { earliest } from '../profile/state.ts'
-import { type Cart, cartAfter, EMPTY_CART, mergeCarts } from './cart.ts'
+import { type Cart, cartAfter, mergeCarts, UNTOUCHED_CART } from './cart.ts'
 import { mergeOrders, NO_ORDERS, type Orders, ordersAfter } from './orders.ts'
 import { NEVER, type Signal } from './signals.ts'
 
@@ -26,7 +26,7 @@ export interface TriggerState {
 }
 
 export const NOTHING_KNOWN: TriggerState = {
-  cart: EMPTY_CART,
+  cart: UNTOUCHED_CART,
   orders: NO_ORDERS,
   viewedAt: NEVER,
   viewedProduct: null,
@@ -59,9 +59,10 @@ export function stateAfter(state: TriggerState, signal: Signal): TriggerState {
 /** The instant for which a mark fired last. */
 export const firedUpTo = (state: TriggerState, mark: string): Millis => state.fired[mark] ?? NEVER
 
+/** T1 keeps `due` above the instant it replaces: it is at or after an anchor that is after that. */
 export const withFired = (state: TriggerState, mark: string, due: Millis): TriggerState => ({
   ...state,
-  fired: { ...state.fired, [mark]: Math.max(due, firedUpTo(state, mark)) },
+  fired: { ...state.fired, [mark]: due },
 })
 
 /** Where the lifecycle starts: the signup as told, else the first event, as in the profile. */

@@ -79,6 +79,9 @@ describe('abandoned cart', () => {
     expect(run.fired()).toEqual([])
     run.tell(added(NOON + hours(10), 'rug')).to(NOON + hours(20))
     expect(run.fired()).toEqual(['t +12h'])
+    // At the very instant of the trigger is not after it.
+    run.tell(added(NOON + hours(12), 'vase'), NOON + hours(20)).to(NOON + hours(40))
+    expect(run.fired()).toEqual([])
   })
 
   test('[TRG-2] an order told late still clears what was in the cart before it', () => {
@@ -234,6 +237,14 @@ describe('the operator', () => {
     expect(run.h.timers('c')).toEqual([{ name: 'next', due: NOON + hours(2) }])
     run.to(NOON + hours(2))
     expect(run.h.timers('c')).toEqual([{ name: 'next', due: NOON + hours(3) }])
+  })
+
+  test('[TRG-1] a cause that is due before the one waited for comes in time', () => {
+    const run = start().tell(page(NOON))
+    expect(run.h.timers('c')).toEqual([{ name: 'next', due: NOON + days(7) }])
+    run.tell(added(NOON + hours(1)))
+    expect(run.to(NOON + hours(3)).fired()).toEqual(['cart +3h'])
+    expect(run.h.now).toBe(NOON + hours(3))
   })
 
   test('a clock that runs ahead does not hold back a deadline', () => {

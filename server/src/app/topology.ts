@@ -30,10 +30,10 @@ import {
   cutPoints,
   cutPointsOperator,
   type Decision,
+  type DefinitionSet,
   type DefinitionsActivated,
   definitions,
   type Forward,
-  factsOf,
   type InboxRecord,
   identity,
   lifecycleOf,
@@ -118,10 +118,12 @@ export function opportune(options: TopologyOptions): Topology {
     forwards.into(inbox, (f) => f.to, { wrap: (f) => f.record, loop: true }),
   )
   const { contribution } = decisions(events, options)
-  contribution
+  const shop = contribution
     .keyBy('shop-inbox', keyOfShop, { codec: json(), retentionMs: days(7) })
     .process(cutPointsOperator)
-    .made.broadcastTo(inbox, cutPoints, json())
+  shop.cutPoints.broadcastTo(inbox, cutPoints, json())
+  // A contribution after its set was made: counted in the operator's state.
+  shop.late.ignore()
   return t
 }
 
@@ -169,11 +171,11 @@ function customers(
   forward: (forwards: Stream<Forward>) => void,
 ): KeyedStream<CustomerEvent> {
   const deduped = stream.process(createDedupe())
-  deduped.duplicate.sink('duplicates', { topic: TOPICS.duplicates, codec: json() })
+  deduped.duplicate.sink('duplicate-rows', { topic: TOPICS.duplicates, codec: json() })
   deduped.overflow.ignore()
   const identified = deduped.fresh.process(identity)
   forward(identified.forward)
-  identified.identity.sink('identities', { topic: TOPICS.identities, codec: json() })
+  identified.identity.sink('identity-rows', { topic: TOPICS.identities, codec: json() })
   identified.refused
     .map(({ code, id, event }, info): DeadLetter => ({
       code,
@@ -191,7 +193,7 @@ function customers(
 
 /** What is known of her, what happened to her, what to do about it. */
 function decisions(events: KeyedStream<CustomerEvent>, options: TopologyOptions) {
-  const profile = createProfile({ lifecycle: { broadcast: definitions, read: lifecycleOf } })
+  const profile = createProfile({ lifecycle: { broadcast: definitions, read: (set) => lifecycleOf(set as DefinitionSet) } })
   events
     .map((event, { mode, key }): ActivityRow => ({
       customer_id: key ?? '',
@@ -199,26 +201,26 @@ function decisions(events: KeyedStream<CustomerEvent>, options: TopologyOptions)
       late_ms: Math.max(0, event.receivedAt - event.at),
       event,
     }))
-    .sink('activity', { topic: TOPICS.activity, codec: json(), retentionMs: days(7), ...customerKey })
+    .sink('activity-rows', { topic: TOPICS.activity, codec: json(), retentionMs: days(7), ...customerKey })
   const profiled = events.process(profile)
-  profiled.session.sink('sessions', { topic: TOPICS.sessions, codec: json(), ...customerKey })
+  profiled.session.sink('session-rows', { topic: TOPICS.sessions, codec: json(), ...customerKey })
   profiled.snapshot
     .map((row) => ({ customer_id: row.profile.customer_id, ...row }))
-    .sink('profiles', { topic: TOPICS.profiles, codec: json(), ...customerKey })
+    .sink('profile-rows', { topic: TOPICS.profiles, codec: json(), ...customerKey })
 
   const triggered = profiled.profiled.process(createTriggers())
   triggered.trigger
     .map((trigger, { mode, key }) => ({ customer_id: key ?? '', mode, ...trigger }))
-    .sink('triggers', { topic: TOPICS.triggers, codec: json(), ...customerKey })
+    .sink('trigger-rows', { topic: TOPICS.triggers, codec: json(), ...customerKey })
 
-  const decided = triggered.trigger.process(createDecide({ from: profile, factsOf }))
-  decided.decision.sink('decisions', {
+  const decided = triggered.trigger.process(createDecide())
+  decided.decision.sink('decision-records', {
     topic: TOPICS.decisions,
     codec: json(),
     partitionBy: 'task',
     chain: options.decisionChain,
   })
-  decided.outbox.sink('outbox', { topic: TOPICS.outbox, codec: json(), ...customerKey })
+  decided.outbox.sink('outbox-messages', { topic: TOPICS.outbox, codec: json(), ...customerKey })
   decided.touch
     .merge(profiled.profiled.map(({ event }): TouchInput => ({ kind: 'event', event })))
     .process(touches)

@@ -63,12 +63,8 @@ const CLASS_STATUS: Readonly<Record<ErrorClass, number>> = {
   refused: 409,
 }
 
-/** What the whole system is short of is worth another try later, though not at once. */
-const LATER: ReadonlyMap<ErrorCode, number> = new Map([
-  ['log_full', 30],
-  ['state_full', 30],
-  ['http_internal', 5],
-])
+/** A full disk is the operator's to free: worth another try, though not at once. Seconds. */
+const LATER: ReadonlyMap<ErrorCode, number> = new Map<ErrorCode, number>([['log_full', 30]])
 
 const isHttpCode = (code: ErrorCode): code is HttpCode => Object.hasOwn(STATUS, code)
 
@@ -94,7 +90,7 @@ export function problemAnswer(
   more: Readonly<Record<string, unknown>> = {},
 ): Answer {
   const status = context.tracking && statusOf(error.code) === 413 ? 400 : statusOf(error.code)
-  const detail = error.message.slice(error.code.length + 2)
+  const detail = error.message.slice(error.code.length + 1).trim()
   const retryAfter = error.details['retry_after_s'] ?? LATER.get(error.code) ?? 1
   return {
     status,

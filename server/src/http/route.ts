@@ -25,6 +25,7 @@ export interface RawInput {
   readonly headers: IncomingHttpHeaders
   readonly body: Buffer
   readonly remoteAddress: string
+  readonly requestId: string
   /** Aborted when the client goes away or the route's time is up. */
   readonly signal: AbortSignal
 }

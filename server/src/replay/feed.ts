@@ -3,14 +3,15 @@
  *
  * D1 What is appended, and in what order, is a function of the file and the options: a feed that was
  *    cut off goes on where the topic ends.
- * D2 The stream stands still before time crosses a midnight: the day's cut points are computed from
- *    states as of that midnight and are in force an hour later, however fast the file is read.
+ * D2 The stream stands still once a day, half an hour past midnight: the cut points computed from the
+ *    states as of that midnight are everywhere before they come into force, at one o'clock, however
+ *    fast the file is read.
  * D3 It stands still before and after a record that may link two identities: what the other identity
  *    did before is all in, whatever the batch size or the number of partitions.
  * D4 Rows that are no events are appended as they are: the router refuses them, with their bytes.
  * D5 Time is the event's own: record timestamps are event times, never older than the ones before.
  */
-import { CONTROL_KEY, days, hours, type Millis, type OutgoingRecord } from '#engine'
+import { CONTROL_KEY, days, type Millis, minutes, type OutgoingRecord } from '#engine'
 import type { ImportRecord } from '../imports/index.ts'
 
 /** What a feed needs of the running engine. */
@@ -44,8 +45,8 @@ export interface FeedResult {
 type Step = { readonly record: OutgoingRecord } | { readonly settle: true }
 
 const DAY = days(1)
-/** When the cut points of a midnight come into force. */
-const IN_FORCE = hours(1)
+/** After a midnight, and before its cut points come into force. */
+const STAND_STILL = minutes(30)
 const LINKS_REMEMBERED = 100_000
 
 export async function feed(
@@ -102,7 +103,7 @@ export class FeedPlan {
     if (this.#options.end === true) yield control({ end: true }, this.time ?? 0)
   }
 
-  /** Lets time go on to `at`, standing still at each midnight on the way and when history ends. */
+  /** Lets time go on to `at`, standing still once a day on the way. */
   *#moveTo(at: Millis): Generator<Step> {
     const from = this.time
     this.time = at
@@ -117,12 +118,10 @@ export class FeedPlan {
   }
 
   *#midnights(from: Millis, to: Millis): Generator<Step> {
-    // A gap of years needs no stand-still per day: nothing changes between its first and last days.
-    let midnight = (Math.floor(from / DAY) + 1) * DAY
-    for (; midnight <= to; midnight += DAY) {
-      yield control({ mark: midnight }, midnight)
+    let at = Math.floor((from - STAND_STILL) / DAY + 1) * DAY + STAND_STILL
+    for (; at <= to; at += DAY) {
+      yield control({ mark: at }, at)
       yield { settle: true }
-      if (to >= midnight + IN_FORCE) yield control({ mark: midnight + IN_FORCE }, midnight + IN_FORCE)
     }
   }
 

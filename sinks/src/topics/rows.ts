@@ -49,30 +49,46 @@ export const ActivitySchema = Type.Object(
 
 export const SessionSchema = Type.Object(
   {
-    customer: CustomerId,
+    customer_id: CustomerId,
     start: Time('Event time of its first activity'),
     end: Time('Event time of its last activity'),
+    duration_s: Type.Number({ minimum: 0, description: 'From the first to the last (s).' }),
     events: Type.Integer({ minimum: 1, description: 'Activities in it.' }),
   },
   { description: 'A session that closed: 30 minutes without activity (PRO-6).' },
 )
 
 export const TriggerRowSchema = Type.Object(
-  { customer: CustomerId, trigger: TriggerSchema },
+  { customer_id: CustomerId, trigger: TriggerSchema },
   { description: 'A trigger, once per cause (TRG-2).' },
+)
+
+export const SnapshotSchema = Type.Object(
+  {
+    cause: oneOf(
+      ['order', 'refund', 'traits', 'consent', 'stage', 'session', 'identity'],
+      'The first of these, in this order, that applies.',
+    ),
+    profile: FactsSchema('Every field of the profile as of `as_of`; see the profile reference.'),
+  },
+  {
+    description: 'A profile where something changed that a reader waits for; the last one counts.',
+  },
 )
 
 export const OutboxSchema = Type.Object(
   {
     decision_id: Text('The decision that authorises it.'),
     customer_id: CustomerId,
+    timestamp: Time('Task time of the decision'),
+    campaign: Text('The campaign it belongs to.'),
     channel: oneOf(CHANNELS, 'Where it goes.'),
-    to: Text('Address, number or token. Personal data.'),
     template: Text('The template rendered.'),
+    to: Nullable(Text('Address, number or token; null on web and in-app. Personal data.')),
     subject: Nullable(Text('Rendered; null where the channel has none.')),
     body: Text('Rendered.'),
   },
-  { description: 'A message to be sent.', additionalProperties: true },
+  { description: 'A message to be sent.' },
 )
 
 export const IdentitySchema = Type.Object(
@@ -102,5 +118,6 @@ export const DeadLetterSchema = Type.Object(
 export type Activity = DeepReadonly<Type.Static<typeof ActivitySchema>>
 export type SessionRow = DeepReadonly<Type.Static<typeof SessionSchema>>
 export type TriggerRow = DeepReadonly<Type.Static<typeof TriggerRowSchema>>
+export type Snapshot = DeepReadonly<Type.Static<typeof SnapshotSchema>>
 export type OutboxMessage = DeepReadonly<Type.Static<typeof OutboxSchema>>
 export type IdentityChange = DeepReadonly<Type.Static<typeof IdentitySchema>>

@@ -3,7 +3,7 @@
  * A batch holds on to its frames and to nothing of the log, so it stays valid after later polls,
  * retention and compaction.
  */
-import type { LogBatch, PollLimits, TopicPartition } from '../port.ts'
+import type { ByteRange, LogBatch, PollLimits, TopicPartition } from '../port.ts'
 import type { Frame, Headers } from './frame.ts'
 import type { ReadableStore } from './store.ts'
 
@@ -53,6 +53,11 @@ class FrameBatch implements LogBatch {
   value(index: number): Uint8Array | null {
     const slice = this.#sliceOf(index)
     return slice.frame.value(index - slice.first + slice.from)
+  }
+
+  locate(index: number, range: ByteRange): boolean {
+    const slice = this.#sliceOf(index)
+    return slice.frame.locate(index - slice.first + slice.from, range)
   }
 
   headers(index: number): Headers {

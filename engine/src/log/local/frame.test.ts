@@ -125,45 +125,68 @@ describe('batches', () => {
       frames.filter((frame) => frame.end > offset).slice(0, 2),
   })
 
-  test('any limits and any start give the records that a plain filter gives', () => {
-    const sizes = fc.array(fc.array(fc.nat(9), { minLength: 1, maxLength: 5 }), { maxLength: 5 })
-    const limits = fc.record({ maxRecords: fc.integer({ min: 1, max: 9 }), maxBytes: fc.nat(30) })
+  const sizes = fc.array(fc.array(fc.nat(9), { minLength: 1, maxLength: 5 }), { maxLength: 5 })
+  const anyRead = fc.record({
+    from: fc.nat(20),
+    maxRecords: fc.integer({ min: 1, max: 9 }),
+    maxBytes: fc.nat(30),
+    atLeastOne: fc.boolean(),
+  })
+  type Read = typeof anyRead extends fc.Arbitrary<infer T> ? T : never
+  interface Row {
+    readonly offset: number
+    readonly size: number
+  }
+
+  /** Frames with a gap in front of each, and their records. */
+  function framesOf(writes: readonly (readonly number[])[]): { frames: Frame[]; rows: Row[] } {
+    const frames: Frame[] = []
+    const rows: Row[] = []
+    for (const write of writes) {
+      const records = write.map((size) => ({ key: null, value: new Uint8Array(size) }))
+      for (const frame of pack(records, OPTIONS)) {
+        frame.place((frames.at(-1)?.end ?? 0) + 1)
+        frames.push(frame)
+        write.forEach((size, i) => rows.push({ offset: frame.offset(i), size }))
+      }
+    }
+    return { frames, rows }
+  }
+
+  function filtered(rows: readonly Row[], read: Read): Row[] {
+    const taken: Row[] = []
+    let bytes = 0
+    for (const row of rows.filter(({ offset }) => offset >= read.from)) {
+      const over = bytes + row.size > read.maxBytes && !(read.atLeastOne && taken.length === 0)
+      if (over || taken.length === read.maxRecords) break
+      taken.push(row)
+      bytes += row.size
+    }
+    return taken
+  }
+
+  test('any sequence of reads through one cursor gives what a plain filter gives', () => {
     fc.assert(
-      fc.property(sizes, limits, fc.nat(20), fc.boolean(), (writes, limit, from, atLeastOne) => {
-        let end = 0
-        const all: { offset: number; size: number }[] = []
-        const frames = writes.flatMap((write) => {
-          const frames = pack(
-            write.map((size) => ({ key: null, value: new Uint8Array(size) })),
-            OPTIONS,
-          )
-          for (const frame of frames) {
-            frame.place(end + 1)
-            end = frame.end
-          }
-          write.forEach((size, i) => all.push({ offset: end - write.length + i, size }))
-          return frames
-        })
-        const expected: number[] = []
-        let bytes = 0
-        for (const { offset, size } of all.filter((one) => one.offset >= from)) {
-          if (expected.length === limit.maxRecords) break
-          if (bytes + size > limit.maxBytes && !(atLeastOne && expected.length === 0)) break
-          expected.push(offset)
-          bytes += size
-        }
+      fc.property(sizes, fc.array(anyRead, { minLength: 1, maxLength: 5 }), (writes, reads) => {
+        const { frames, rows } = framesOf(writes)
         const cursor = new Cursor(storeOf(frames), { topic: 'a', partition: 0 })
-        const batch = readBatch(cursor, from, limit, atLeastOne)
-        const offsets = Array.from({ length: batch?.length ?? 0 }, (_, i) => batch?.offset(i))
-        expect(offsets).toEqual(expected)
-        expect(batch?.bytes ?? 0).toBe(bytes)
-        expect(batch?.nextOffset).toBe(
-          expected.length === 0 ? undefined : (expected.at(-1) ?? 0) + 1,
-        )
-        // Out of order too: the slice that was used last must not matter.
-        for (const i of expected.keys())
-          expect(batch?.offset(expected.length - 1 - i)).toBe(offsets.at(-1 - i))
-        if (batch !== undefined) expect(() => batch.value(expected.length)).toThrow(RangeError)
+        for (const read of reads) {
+          const batch = readBatch(cursor, read.from, read, read.atLeastOne)
+          const expected = filtered(rows, read)
+          expect(batch?.length ?? 0).toBe(expected.length)
+          if (batch === undefined) continue
+          // Backwards: the slice that was used last must not matter.
+          const indexes = expected.map((_, i) => i).reverse()
+          expect(indexes.map((i) => batch.offset(i)).reverse()).toEqual(
+            expected.map((r) => r.offset),
+          )
+          expect(indexes.map((i) => batch.value(i)?.byteLength).reverse()).toEqual(
+            expected.map((r) => r.size),
+          )
+          expect(batch.bytes).toBe(expected.reduce((sum, row) => sum + row.size, 0))
+          expect(batch.nextOffset).toBe((expected.at(-1)?.offset ?? 0) + 1)
+          expect(() => batch.value(expected.length)).toThrow(RangeError)
+        }
       }),
       { numRuns: 200 },
     )

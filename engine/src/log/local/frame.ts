@@ -17,8 +17,9 @@
  * frame is visible to anybody. Unsealed frames (in memory) have no CRC.
  */
 import { crc32 } from 'node:zlib'
+import { asBuffer } from '../../codec/bytes.ts'
 import { assert, OpportuneError } from '../../errors.ts'
-import type { OutgoingRecord } from '../port.ts'
+import type { ByteRange, OutgoingRecord } from '../port.ts'
 import { headersSize, readHeaders, writeHeaders } from './headers.ts'
 
 const HEADER_BYTES = 48
@@ -45,6 +46,7 @@ export class Frame {
   readonly appendedAt: number
   /** Offsets from `base` to the last record, both included. */
   readonly span: number
+  readonly #buffer: Buffer
   readonly #view: DataView
   readonly #flags: number
   readonly #firstTime: number
@@ -58,6 +60,7 @@ export class Frame {
   constructor(bytes: Uint8Array) {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.bytes = bytes
+    this.#buffer = asBuffer(bytes)
     this.#view = view
     this.length = bytes.byteLength
     this.#flags = view.getUint8(9)
@@ -130,6 +133,16 @@ export class Frame {
   value(index: number): Uint8Array | null {
     const end = this.#view.getUint32(this.#valueEnds + 4 * index, true)
     return end >= NULL_BIT ? null : this.#bytesBetween(this.#keyEnd(index), end)
+  }
+
+  /** Points `range` at what `value` would give a view of; false where it is null. */
+  locate(index: number, range: ByteRange): boolean {
+    const end = this.#view.getUint32(this.#valueEnds + 4 * index, true)
+    if (end >= NULL_BIT) return false
+    range.buffer = this.#buffer
+    range.from = this.#payload + this.#keyEnd(index)
+    range.to = this.#payload + end
+    return true
   }
 
   valueSize(index: number): number {

@@ -1,0 +1,45 @@
+/** What the other layers may use of the operators. */
+export type {
+  CallType,
+  Candidate,
+  Channel,
+  CustomerEvent,
+  Decision,
+  DecisionOutcome,
+  EventRecord,
+  Forward,
+  InboxRecord,
+  Intervention,
+  Json,
+  JsonObject,
+  LifecycleStage,
+  OutboxMessage,
+  Trigger,
+  TriggerKind,
+  Verdict,
+} from './contract.ts'
+export { createDecide } from './decide/decide.ts'
+export { activeModel, type ModelActivated } from './decide/model.ts'
+export { type TouchInput, touches } from './decide/touches.ts'
+export { definitions, type DefinitionsActivated } from './definitions/broadcast.ts'
+export { lifecycleOf } from './definitions/plan.ts'
+export { readDefinitions, type ReadResult } from './definitions/read.ts'
+export { definitionReference } from './definitions/reference.ts'
+export type { DefinitionSet } from './definitions/set.ts'
+export { createDedupe, type DuplicateRow } from './ingest/dedupe.ts'
+export { identity, type IdentityRow, type IdentityState } from './ingest/identity.ts'
+export { REJECTIONS, type Rejection } from './ingest/reasons.ts'
+export { anonymousKey, routingKey, userKey } from './ingest/routing.ts'
+export { HTTP_MAX_BYTES, parseEvent } from './ingest/validate.ts'
+export { cutPointsOperator } from './profile/cut-points-operator.ts'
+export { cutPoints, cutPointsAt, type CutPoints, type CutPointsInForce } from './profile/cutpoints.ts'
+export {
+  createProfile,
+  type SessionRow,
+  type SnapshotCause,
+  type SnapshotRow,
+} from './profile/profile.ts'
+export type { ProfileState } from './profile/state.ts'
+export { profileView } from './profile/view.ts'
+export { type ProfileView, ProfileViewSchema } from './profile/view-schema.ts'
+export { createTriggers } from './triggers/triggers.ts'

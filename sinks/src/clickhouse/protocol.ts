@@ -1,0 +1,56 @@
+/** What the process of analytics and its parent say to each other. Plain data, structured-cloned. */
+import type { ErrorCode } from '#engine'
+import type { BlockLimits } from './blocks.ts'
+import type { Answer, DatabaseOptions } from './connect.ts'
+import type { TopicNames } from './feeds.ts'
+import type { LoaderStats } from './loader.ts'
+
+export interface AnalyticsSettings {
+  readonly database: DatabaseOptions
+  /** The event log to load from. */
+  readonly log: { readonly kind: 'embedded'; readonly directory: string }
+  /** JSON Schema of the profile; its fields become the columns of the profiles table. */
+  readonly profileSchema: unknown
+  readonly topics?: TopicNames
+  readonly limits?: BlockLimits
+  /** Least time between two blocks while the stream is not behind, in ms. Default 1,000. */
+  readonly flushMs?: number
+  /** Kills the process at the n-th passing of a point (from 1): for tests of recovery. */
+  readonly crash?: { readonly at: 'recorded' | 'inserted'; readonly n: number }
+}
+
+export interface Failure {
+  /** Null: not an error of ours. */
+  readonly code: ErrorCode | null
+  readonly message: string
+}
+
+/** How loading stands. `retrying`: the database refuses; what is new waits in the log. */
+export interface LoadStatus {
+  readonly state: 'loading' | 'retrying'
+  readonly lagRecords: number
+  readonly loadedAt: number | null
+  readonly stats: LoaderStats
+  readonly lastError: string | null
+  readonly rssBytes: number
+}
+
+export type ToChild =
+  | { readonly kind: 'open'; readonly settings: AnalyticsSettings }
+  | {
+      readonly kind: 'query'
+      readonly id: number
+      readonly sql: string
+      readonly params: Readonly<Record<string, unknown>>
+    }
+  | { readonly kind: 'flush'; readonly id: number }
+  | { readonly kind: 'stop' }
+
+export type FromChild =
+  | { readonly kind: 'ready'; readonly status: LoadStatus }
+  | { readonly kind: 'status'; readonly status: LoadStatus }
+  /** It cannot work and ends. */
+  | { readonly kind: 'failed'; readonly failure: Failure }
+  | { readonly kind: 'answer'; readonly id: number; readonly answer: Answer }
+  | { readonly kind: 'flushed'; readonly id: number }
+  | { readonly kind: 'refused'; readonly id: number; readonly failure: Failure }

@@ -1,0 +1,1 @@
+export { decisionChain, readDecision } from './audit/chain.ts'
