@@ -18,13 +18,13 @@ HAVING countIf(order_kind = 'completed') > 0;
 
 CREATE VIEW daily_revenue AS
 SELECT
-  toDate(ordered_at) AS day,
-  countIf(NOT cancelled) AS orders,
-  uniqExact(customer_id) AS customers,
-  sum(revenue) AS revenue,
-  sum(net_revenue) AS net_revenue,
-  if(orders = 0, 0, sumIf(revenue, NOT cancelled) / orders) AS average_order_value
-FROM orders
+  toDate(o.ordered_at) AS day,
+  countIf(NOT o.cancelled) AS orders,
+  uniqExact(o.customer_id) AS customers,
+  sum(o.revenue) AS revenue,
+  sum(o.net_revenue) AS net_revenue,
+  if(orders = 0, 0, sumIf(o.revenue, NOT o.cancelled) / orders) AS average_order_value
+FROM orders AS o
 GROUP BY day
 ORDER BY day;
 
@@ -42,11 +42,11 @@ ORDER BY day, decisions DESC;
 
 CREATE VIEW daily_sessions AS
 SELECT
-  toDate(started_at) AS day,
+  toDate(s.started_at) AS day,
   count() AS sessions,
-  uniqExact(customer_id) AS customers,
-  avg(duration_s) AS average_duration_s,
-  avg(events) AS average_events
-FROM sessions
+  uniqExact(s.customer_id) AS customers,
+  avg(s.duration_s) AS average_duration_s,
+  avg(s.events) AS average_events
+FROM sessions AS s
 GROUP BY day
 ORDER BY day;

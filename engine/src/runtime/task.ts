@@ -5,7 +5,7 @@
  * (`run`), and its slice becomes visible only through `seal` and the log's commit.
  *
  * E1 Records are processed in offset order; marks advance time before the record that carries them.
- * E2 Timers due at the new time fire before the record, at most `timersPerSlice` a slice; a key's own
+ * E2 Timers due at the new time fire before the record, at most as many in a slice as `run` is told; a key's own
  *    due timers always fire before its record. The rest go on in the next slice, in the same order.
  * E3 What throws loses its record's (or its timer's) writes and outputs and nothing else, and becomes
  *    a dead letter with its bytes. Errors that are not about the record stop the task.
@@ -35,7 +35,6 @@ export interface TaskOptions {
   /** Names of all upstream tasks whose marks count. */
   readonly upstream: readonly string[]
   readonly inboxPartitions: ReadonlyMap<string, number>
-  readonly timersPerSlice: number
   readonly markEvery: Millis
 }
 
@@ -62,7 +61,6 @@ export class Task implements ContextHost {
   readonly #wiring: Wiring
   readonly #slots: ReadonlyMap<string, number>
   readonly #broadcasts: ReadonlyMap<number, (item: FrameEntry) => void>
-  readonly #timersPerSlice: number
   /** Reads a value of the stage's entry. */
   readonly #decode: (bytes: Buffer, from: number, to: number) => unknown
   /** The frame being read, and its keys in the store by their number in the frame. */
@@ -78,7 +76,6 @@ export class Task implements ContextHost {
     this.stage = stage
     this.partition = partition
     this.store = options.store
-    this.#timersPerSlice = options.timersPerSlice
     this.#decode = rangeReader(stage.entry.spec.codec)
     this.#slots = new Map(stage.operators.map((node, slot) => [node.operator.id, slot]))
     this.#clock = new TaskClock(options.upstream)
@@ -122,12 +119,16 @@ export class Task implements ContextHost {
 
   /** Whether timers are due that the last slice had no budget for. */
   get backlog(): boolean {
-    return this.store.earliestDue() <= this.now
+    const due = this.store.earliestDue()
+    return due !== END && due <= this.now
   }
 
-  /** Processes a slice: a batch of its partition, or none (timers and marks only). */
-  run(batch: LogBatch | undefined): void {
-    this.#timerBudget = this.#timersPerSlice
+  /**
+   * Processes a slice: a batch of its partition, or none (timers and marks only).
+   * @param timers how many timers may fire that do not stand in front of a record of their key
+   */
+  run(batch: LogBatch | undefined, timers: number): void {
+    this.#timerBudget = timers
     if (batch !== undefined) {
       if (this.source === null) this.#runFrames(batch)
       else this.#runSource(batch)
@@ -259,8 +260,7 @@ export class Task implements ContextHost {
     const entry = this.#entry(item)
     if (entry === null) return
     const { now } = this.#clock
-    for (let t = this.store.dueOf(entry, now); t !== undefined; t = this.store.dueOf(entry, now))
-      this.#fire(entry, t)
+    this.#fireDueOf(entry, now)
     this.#settleMark()
     current.time = item.time
     current.now = now
@@ -276,6 +276,7 @@ export class Task implements ContextHost {
     } catch (error) {
       this.#drop(error)
     }
+    this.#fireDueOf(entry, now)
   }
 
   #showBytes(item: FrameEntry): void {
@@ -299,6 +300,12 @@ export class Task implements ContextHost {
       this.#drop(error)
       return null
     }
+  }
+
+  /** Before a key's record, and after it: what the record armed for this very instant fires next. */
+  #fireDueOf(entry: KeyEntry, now: Millis): void {
+    for (let t = this.store.dueOf(entry, now); t !== undefined; t = this.store.dueOf(entry, now))
+      this.#fire(entry, t)
   }
 
   /** Fires what is due, in the order (due, key, slot, name), as far as the slice's budget goes. */

@@ -18,8 +18,9 @@ import { partitionKey } from '../log/port.ts'
 import type { CheckpointBackend, KeyedState, Layout, SlotSpec } from '../state/index.ts'
 import type { Millis } from '../time.ts'
 import type { Plan, Stage } from '../topology/plan.ts'
-import { changeToRecord } from './changelog.ts'
+import { changesToRecords } from './changelog.ts'
 import { restoreTask } from './restore.ts'
+import { type SliceLimits, SliceSize } from './slice-size.ts'
 import { statelessStore } from './stateless.ts'
 import { Task } from './task.ts'
 import { encodeWhole } from './task-state.ts'
@@ -45,7 +46,9 @@ export interface WorkerOptions {
   readonly now: () => Millis
   /** Opens the state of one task. Called with the partition claimed. */
   readonly openState: (task: string, slots: readonly SlotSpec[]) => OpenedState
-  readonly slice?: { readonly maxRecords: number; readonly maxBytes: number }
+  /** Fixed limits of a slice; absent: as much as an epoch of `EPOCH_MS` takes (see `SliceSize`). */
+  readonly slice?: SliceLimits
+  /** Fixed limit of timers fired in a slice; absent: as many as records. */
   readonly timersPerSlice?: number
   /** Task time between marks on quiet partitions, and wall time between looks at idle sources. */
   readonly tickMs?: Millis
@@ -74,14 +77,14 @@ interface Running {
   checkpointedAt: Millis
 }
 
-const SLICE = { maxRecords: 5_000, maxBytes: 1 << 20 }
 const RETRIES = 5
 
 export class Worker {
   readonly #options: WorkerOptions
   readonly #stages: ReadonlyMap<string, Stage>
   readonly #running = new Map<string, Running>()
-  readonly #scratch = new ByteWriter(256)
+  readonly #sliceSize = new SliceSize()
+  readonly #scratch = new ByteWriter(64 * 1024)
   #member: LogMember | null = null
   #stopping = false
   #aborts = 0
@@ -136,7 +139,9 @@ export class Worker {
     const tick = this.#options.tickMs ?? 1_000
     while (!this.#stopping) {
       const backlog = this.tasks.some((task) => task.backlog)
-      await this.cycle(backlog ? 0 : tick)
+      const records = await this.cycle(backlog ? 0 : tick)
+      // A log that commits in the same turn would never let anything else of this process run.
+      if (records > 0 || backlog) await new Promise((resolve) => setImmediate(resolve))
     }
   }
 
@@ -148,7 +153,7 @@ export class Worker {
     const wall = this.#options.now()
     // Before anything is read: a source that has nothing must not hold back one that has.
     await this.#run(member, await this.#idleSources(wall))
-    const limits = this.#options.slice ?? SLICE
+    const limits = this.#options.slice ?? this.#sliceSize.limits
     const halved = Math.max(1, Math.floor(limits.maxRecords / 2 ** Math.max(0, this.#aborts - 2)))
     const batches = await member.poll({ maxRecords: halved, maxBytes: limits.maxBytes, waitMs })
     const slices = new Map<Running, LogBatch | undefined>()
@@ -158,7 +163,9 @@ export class Worker {
     }
     for (const running of this.#running.values())
       if (running.task.backlog && !slices.has(running)) slices.set(running, undefined)
+    const polled = this.#options.now()
     await this.#run(member, slices)
+    this.#sliceSize.learn(this.#options.now() - polled, batches, [...slices.keys()].some((r) => r.task.backlog))
     await this.#checkpoints(wall)
     let records = 0
     for (const batch of batches) records += batch.length
@@ -201,7 +208,7 @@ export class Worker {
     )
     try {
       for (const [running, batch] of slices) {
-        running.task.run(batch)
+        running.task.run(batch, this.#options.timersPerSlice ?? this.#sliceSize.limits.maxRecords)
         this.#write(tx, running.task)
         this.#step('processed')
       }
@@ -237,7 +244,7 @@ export class Worker {
       tx.write(this.#options.plan.deadLetters, 0, letters.map((value) => ({ key: null, value })))
     const changelog = task.stage.changelog ?? this.#options.plan.sourceStates
     const partition = task.stage.changelog === null ? 0 : task.partition
-    tx.write(changelog, partition, changes.map((change) => changeToRecord(change, this.#scratch)))
+    tx.write(changelog, partition, changesToRecords(changes, this.#scratch))
   }
 
   async #commit(tx: ReturnType<LogMember['begin']>): Promise<void> {
@@ -327,7 +334,6 @@ export class Worker {
       store: state?.store ?? statelessStore(),
       upstream: upstreamTasks(stage, this.#options.plan),
       inboxPartitions: new Map(this.#options.plan.stages.map((s) => [s.topic, s.partitions])),
-      timersPerSlice: this.#options.timersPerSlice ?? 2_000,
       markEvery: this.#options.tickMs ?? 1_000,
     })
     const now = this.#options.now()

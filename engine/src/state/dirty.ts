@@ -33,6 +33,9 @@ const MAX_LAYERS = 8
 export class DirtyLayer {
   readonly #slots: number
   readonly #groups: (Map<string, DirtyKey> | undefined)[] = Array.from({ length: KEY_GROUPS })
+  /** The key put last: an epoch's changes of one key mostly come one after the other. */
+  #newestKey = ''
+  #newest: DirtyKey | undefined
   bytes = 0
 
   constructor(slots: number) {
@@ -67,6 +70,7 @@ export class DirtyLayer {
   }
 
   #key(group: number, key: string): DirtyKey {
+    if (this.#newest !== undefined && this.#newestKey === key) return this.#newest
     let keys = this.#groups[group]
     if (keys === undefined) this.#groups[group] = keys = new Map()
     let found = keys.get(key)
@@ -75,6 +79,8 @@ export class DirtyLayer {
       keys.set(key, found)
       this.bytes += KEY_OVERHEAD
     }
+    this.#newestKey = key
+    this.#newest = found
     return found
   }
 }

@@ -38,7 +38,14 @@ describe('tokens', () => {
   test('a session cannot be prolonged or made up', () => {
     const tokens = new Tokens(OPERATOR, () => 0)
     const [version, , signature] = tokens.readSession(1).token.split('.')
-    for (const token of [`${version}.zzzzzzzz.${signature}`, 's1.zzzz.', 's1', 's2.a.b', '', OPERATOR.slice(1)])
+    for (const token of [
+      `${version}.zzzzzzzz.${signature}`,
+      's1.zzzz.',
+      's1',
+      's2.a.b',
+      '',
+      OPERATOR.slice(1),
+    ])
       expect(codeOf(tokens, `Bearer ${token}`, 'read')).toBe('http_unauthorized')
     expect(codeOf(tokens, OPERATOR, 'read')).toBe('http_unauthorized')
   })

@@ -7,7 +7,9 @@ import { OpportuneError } from '#engine'
 const unzip = promisify(gunzip)
 
 const tooLarge = (limit: number): OpportuneError =>
-  new OpportuneError('http_body_too_large', `The limit here is ${limit} bytes, unpacked.`, { limit })
+  new OpportuneError('http_body_too_large', `The limit here is ${limit} bytes, unpacked.`, {
+    limit,
+  })
 
 /**
  * The body without its content encoding.
@@ -55,4 +57,3 @@ export function parsedJson(body: Uint8Array): { readonly text: string; readonly 
 /** True for `application/json`, `text/json` and any `+json`, with or without parameters. */
 export const isJsonType = (contentType: string | undefined): boolean =>
   /^\s*(?:application\/json|text\/json|[^;\s]+\+json)\s*(?:;|$)/i.test(contentType ?? '')
-

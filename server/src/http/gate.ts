@@ -64,15 +64,13 @@ export class Gate {
     app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
     for (const route of routes) this.#mountRoute(app, route)
     app.options('/v1/*', (request, reply) => this.#preflight(request, reply))
-    app.setErrorHandler((error, request, reply) =>
-      this.#fail(error, undefined, { request, reply }),
-    )
+    app.setErrorHandler((error, request, reply) => this.fail(error, undefined, { request, reply }))
     const allowed = allowedMethods(routes)
     app.setNotFoundHandler((request, reply) => {
       const methods = allowed(request.url)
       if (methods.length > 0) void reply.header('allow', methods.join(', '))
       const code = methods.length > 0 ? 'http_method' : 'http_not_found'
-      return this.#fail(new OpportuneError(code, ''), undefined, { request, reply })
+      return this.fail(new OpportuneError(code, ''), undefined, { request, reply })
     })
   }
 
@@ -83,7 +81,7 @@ export class Gate {
       bodyLimit: route.bodyLimit,
       // Before the body is read, so that a refused request costs no more than its headers.
       onRequest: async (request, reply) => this.#admit(route, request, reply),
-      errorHandler: (error, request, reply) => this.#fail(error, route, { request, reply }),
+      errorHandler: (error, request, reply) => this.fail(error, route, { request, reply }),
       handler: async (request, reply) => {
         const answer = await this.#answer(route, request, reply)
         this.#send(answer, { request, reply })
@@ -126,10 +124,14 @@ export class Gate {
 
   #preflight(request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const cors = corsHeaders(request.headers, this.#settings.corsOrigins)
-    return reply.code(204).headers({ ...HEADERS, ...cors, ...PREFLIGHT }).send()
+    return reply
+      .code(204)
+      .headers({ ...HEADERS, ...cors, ...PREFLIGHT })
+      .send()
   }
 
-  #fail(error: unknown, route: Route | undefined, exchange: Exchange): FastifyReply {
+  /** Answers with the problem that an error is; one that is ours to answer for is logged. */
+  fail(error: unknown, route: Route | undefined, exchange: Exchange): FastifyReply {
     const failure = translated(error)
     const { request } = exchange
     const tracking = route?.access === 'ingest'

@@ -3,7 +3,11 @@ import { testServer } from './testing.ts'
 
 interface Operation {
   readonly operationId: string
-  readonly parameters?: readonly { readonly name: string; readonly in: string; readonly required: boolean }[]
+  readonly parameters?: readonly {
+    readonly name: string
+    readonly in: string
+    readonly required: boolean
+  }[]
   readonly responses: Readonly<Record<string, unknown>>
   readonly security: readonly unknown[]
 }
@@ -65,12 +69,23 @@ test('[ING-2] it describes every documented way in, and none of the short ones',
   const { paths } = await description()
   const tracking = Object.keys(paths).filter((it) => it.startsWith('/v1/'))
   expect(tracking).toEqual([
-    '/v1/track', '/v1/identify', '/v1/page', '/v1/screen', '/v1/group', '/v1/alias', '/v1/batch', '/v1/events',
+    '/v1/track',
+    '/v1/identify',
+    '/v1/page',
+    '/v1/screen',
+    '/v1/group',
+    '/v1/alias',
+    '/v1/batch',
+    '/v1/events',
   ])
 })
 
 test('a call’s type is required in a batch, and not where its address says it', async () => {
   const { paths } = await description()
-  expect(JSON.stringify(valuesOf('requestBody', paths['/v1/track']))).not.toContain('"required":["type"')
-  expect(JSON.stringify(valuesOf('requestBody', paths['/v1/batch']))).toContain('"required":["type"]')
+  expect(JSON.stringify(valuesOf('requestBody', paths['/v1/track']))).not.toContain(
+    '"required":["type"',
+  )
+  expect(JSON.stringify(valuesOf('requestBody', paths['/v1/batch']))).toContain(
+    '"required":["type"]',
+  )
 })

@@ -111,7 +111,8 @@ export function settingsOf(options: HttpOptions): Settings {
     page,
     corsOrigins: options.corsOrigins ?? [],
     allowedHosts: options.allowedHosts ?? [],
-    rateLimit: options.rateLimit === undefined ? { perSecond: 1_000, burst: 2_000 } : options.rateLimit,
+    rateLimit:
+      options.rateLimit === undefined ? { perSecond: 1_000, burst: 2_000 } : options.rateLimit,
     limits: { ...LIMITS, ...options.limits },
     logger: options.logger ?? null,
     observe: options.observe ?? (() => {}),

@@ -70,8 +70,7 @@ function indexRoute(settings: Settings, tokens: Tokens): Route {
       hidden: true,
     },
     (raw) => {
-      const trusted =
-        settings.page === 'open' && isLocalVisit(raw.headers.host, raw.remoteAddress)
+      const trusted = settings.page === 'open' && isLocalVisit(raw.headers.host, raw.remoteAddress)
       const session = trusted ? tokens.readSession(SESSION_MS).token : ''
       return {
         ...text(`${before}${session}${after}`, TYPES['html']),

@@ -4,7 +4,7 @@
  * the log gets its place (log.ts).
  */
 import Type from 'typebox'
-import { type ErrorClass, type ErrorCode, ERRORS, findError, OpportuneError } from '#engine'
+import { ERRORS, type ErrorClass, type ErrorCode, findError, OpportuneError } from '#engine'
 import type { Answer } from './route.ts'
 
 export const Problem = Type.Object(

@@ -64,7 +64,10 @@ const profileRoute = (ports: ReadPorts): Route =>
       params: CustomerId,
       query: Type.Object({
         min_epoch: Type.Optional(
-          Type.Integer({ minimum: 0, description: 'Reflect this epoch at least (read your writes).' }),
+          Type.Integer({
+            minimum: 0,
+            description: 'Reflect this epoch at least (read your writes).',
+          }),
         ),
       }),
     },

@@ -6,7 +6,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Readable } from 'node:stream'
 import type Type from 'typebox'
-import { Check, Convert, Default, Errors } from 'typebox/value'
+import { Check, Default, Errors } from 'typebox/value'
 import { OpportuneError } from '#engine'
 import type { Role } from './access.ts'
 
@@ -90,11 +90,7 @@ export function rawRoute(basics: RouteBasics, handle: Route['handle']): Route {
   }
 }
 
-export interface Schemas<
-  P extends Type.TObject,
-  Q extends Type.TObject,
-  B extends Type.TSchema,
-> {
+export interface Schemas<P extends Type.TObject, Q extends Type.TObject, B extends Type.TSchema> {
   readonly params?: P
   readonly query?: Q
   readonly body?: B
@@ -116,7 +112,7 @@ export function route<P extends Type.TObject, Q extends Type.TObject, B extends 
   const { params, query, body } = schemas
   const checked = (raw: RawInput): Input<P, Q, B> => ({
     params: checkedInput(params, raw.params, 'path') as Type.Static<P>,
-    query: checkedInput(query, Convert(query ?? {}, { ...raw.query }), 'query') as Type.Static<Q>,
+    query: checkedInput(query, numbersIn(query, raw.query), 'query') as Type.Static<Q>,
     body: (body === undefined ? null : checkedBody(body, raw)) as Type.Static<B>,
     raw,
   })
@@ -128,6 +124,23 @@ export function route<P extends Type.TObject, Q extends Type.TObject, B extends 
     query: query ?? null,
     requestBody: body === undefined ? null : { 'application/json': body },
   }
+}
+
+/** A query is text: where its schema wants a number, and the text is one, it becomes one. */
+function numbersIn(
+  schema: Type.TObject | undefined,
+  query: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  const wantsNumber = (name: string): boolean => {
+    const { type } = (schema?.properties[name] ?? {}) as { readonly type?: unknown }
+    return type === 'integer' || type === 'number'
+  }
+  return Object.fromEntries(
+    Object.entries(query).map(([name, it]) => [
+      name,
+      wantsNumber(name) && typeof it === 'string' && it.trim() !== '' ? Number(it) : it,
+    ]),
+  )
 }
 
 function checkedBody(schema: Type.TSchema, raw: RawInput): unknown {

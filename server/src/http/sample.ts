@@ -14,7 +14,12 @@ const OUTCOMES = [
 const CHANNELS = ['email', 'sms', 'push'] as const
 
 const hex = (n: number, length: number): string =>
-  Math.imul(n + 1, 0x9e3779b1).toString(16).replace('-', '').padStart(8, '0').repeat(4).slice(0, length)
+  Math.imul(n + 1, 0x9e3779b1)
+    .toString(16)
+    .replace('-', '')
+    .padStart(8, '0')
+    .repeat(4)
+    .slice(0, length)
 
 /** `count` decisions, the latest first, some seconds apart. */
 export const sampleDecisions = (now: number, count: number): Decision[] =>
@@ -52,8 +57,18 @@ export function sampleDecision(timestamp: number, i: number): Decision {
       },
     ],
     guardrail_checks: [
-      { guardrail: 'consent', rule: 'CON-1', ...verdict(reason, 'no_consent'), evidence: { topic: 'offers', channel: candidate.channel } },
-      { guardrail: 'caps', rule: 'FAT-1', ...verdict(reason, 'weekly_cap'), evidence: { sent_7d: reason === 'weekly_cap' ? 3 : 1, cap: 3 } },
+      {
+        guardrail: 'consent',
+        rule: 'CON-1',
+        ...verdict(reason, 'no_consent'),
+        evidence: { topic: 'offers', channel: candidate.channel },
+      },
+      {
+        guardrail: 'caps',
+        rule: 'FAT-1',
+        ...verdict(reason, 'weekly_cap'),
+        evidence: { sent_7d: reason === 'weekly_cap' ? 3 : 1, cap: 3 },
+      },
       {
         guardrail: 'quiet-hours',
         rule: 'TIM-3',
@@ -64,15 +79,29 @@ export function sampleDecision(timestamp: number, i: number): Decision {
       },
     ],
     confidence_score: chosen === null ? null : 0.71,
-    execution_status: action === 'send' ? 'handed_to_outbox' : action === 'defer' ? 'waiting' : 'none',
+    execution_status:
+      action === 'send' ? 'handed_to_outbox' : action === 'defer' ? 'waiting' : 'none',
     deferred_until: action === 'defer' ? timestamp + 9 * 3_600_000 : null,
     continues: null,
-    versions: { definitions: '4f1c0d2e9a7b6c53', model: 'hillstrom-visit@3', cut_points: '2026-11-21' },
-    inputs: { recency_days: 11 + (i % 30), orders: 3, monetary: 412.8, sessions_90d: 9, stage: 'active' },
+    versions: {
+      definitions: '4f1c0d2e9a7b6c53',
+      model: 'hillstrom-visit@3',
+      cut_points: '2026-11-21',
+    },
+    inputs: {
+      recency_days: 11 + (i % 30),
+      orders: 3,
+      monetary: 412.8,
+      sessions_90d: 9,
+      stage: 'active',
+    },
   }
 }
 
-const verdict = (reason: string, blocking: string): { outcome: 'pass' } | { outcome: 'block'; reason: string } =>
+const verdict = (
+  reason: string,
+  blocking: string,
+): { outcome: 'pass' } | { outcome: 'block'; reason: string } =>
   reason === blocking ? { outcome: 'block', reason } : { outcome: 'pass' }
 
 export const sampleProfile = (customer: string, now: number): Record<string, unknown> => ({
@@ -110,8 +139,22 @@ const ROUTER = {
 }
 
 const SKETCH: readonly Sketch[] = [
-  { stage: 'import', topic: 'import', partitions: 1, waitsFor: [], changelog: false, nodes: { 'source import': 'validate', ...ROUTER } },
-  { stage: 'events', topic: 'events', partitions: 1, waitsFor: [], changelog: false, nodes: { 'source events': 'validate', ...ROUTER } },
+  {
+    stage: 'import',
+    topic: 'import',
+    partitions: 1,
+    waitsFor: [],
+    changelog: false,
+    nodes: { 'source import': 'validate', ...ROUTER },
+  },
+  {
+    stage: 'events',
+    topic: 'events',
+    partitions: 1,
+    waitsFor: [],
+    changelog: false,
+    nodes: { 'source events': 'validate', ...ROUTER },
+  },
   {
     stage: 'control',
     topic: 'control',
@@ -136,14 +179,16 @@ const SKETCH: readonly Sketch[] = [
       'inbox customer-inbox': 'dedupe',
       'process dedupe': 'fresh>identity duplicate>duplicates',
       'sink duplicates': '',
-      'process identity': 'event>profile event>profile.map forward>into-customer-inbox-2 identity>identities refused>identity.map',
+      'process identity':
+        'event>profile event>profile.map forward>into-customer-inbox-2 identity>identities refused>identity.map',
       'into into-customer-inbox-2': 'loop>customer-inbox',
       'sink identities': '',
       'map identity.map': 'refused',
       'sink refused': '',
       'map profile.map': 'activity',
       'sink activity': '',
-      'process profile': 'session>sessions snapshot>profiles profiled>triggers profiled>touch.merge contribution>into-shop-inbox',
+      'process profile':
+        'session>sessions snapshot>profiles profiled>triggers profiled>touch.merge contribution>into-shop-inbox',
       'sink sessions': '',
       'sink profiles': '',
       'into into-shop-inbox': 'shop-inbox',

@@ -60,9 +60,13 @@ export function createHttpServer(
     ...pageRoutes(settings, tokens),
   ]
   description = JSON.stringify(openApi(routes, settings.version))
-  const app = transport(settings)
+  const app = transport(settings, gate)
   gate.mount(app, routes)
-  return { app, listen: () => listen(app, settings), close: once(() => close(app, gate, live, settings)) }
+  return {
+    app,
+    listen: () => listen(app, settings),
+    close: once(() => close(app, gate, live, settings)),
+  }
 }
 
 const closingHealth = (health: Health): Health => ({
@@ -71,13 +75,15 @@ const closingHealth = (health: Health): Health => ({
   reasons: ['closing', ...health.reasons],
 })
 
-function transport(settings: Settings): FastifyInstance {
+function transport(settings: Settings, gate: Gate): FastifyInstance {
   const { limits } = settings
   const app = fastify({
     logger: false,
     exposeHeadRoutes: false,
     genReqId: () => randomUUID(),
     requestIdHeader: false,
+    frameworkErrors: (error, request, reply) =>
+      void gate.fail(error, undefined, { request, reply }),
     requestTimeout: limits.requestMs,
     // A slow query sends nothing for a while; idle keep-alive connections have their own limit.
     connectionTimeout: Math.max(limits.requestMs, limits.queryMs) * 2,
@@ -98,7 +104,12 @@ async function listen(app: FastifyInstance, settings: Settings): Promise<string>
     const { code } = error as NodeJS.ErrnoException
     const where = { host: settings.host, port: settings.port }
     if (code === 'EADDRINUSE')
-      throw new OpportuneError('http_port_in_use', `Port ${where.port} on ${where.host}.`, where, error)
+      throw new OpportuneError(
+        'http_port_in_use',
+        `Port ${where.port} on ${where.host}.`,
+        where,
+        error,
+      )
     if (code === 'EADDRNOTAVAIL' || code === 'EACCES' || code === 'ENOTFOUND')
       throw new OpportuneError('http_address', `${where.host}, port ${where.port}.`, where, error)
     throw error
@@ -117,8 +128,11 @@ async function close(
     await new Promise((resolve) => setTimeout(resolve, settings.limits.drainMs))
   gate.shut()
   live.close()
+  // Connections that fall idle from now on would be kept alive for another call that must not come.
+  const sweep = setInterval(() => app.server.closeIdleConnections(), 25)
   const cut = setTimeout(() => app.server.closeAllConnections(), settings.limits.closeMs)
   await app.close()
+  clearInterval(sweep)
   clearTimeout(cut)
 }
 

@@ -113,7 +113,7 @@ export class FakeSystem implements HttpPorts {
     }
   }
 
-  query(sql: string): ReturnType<HttpPorts['query']> {
+  query(sql: string, _options: Parameters<HttpPorts['query']>[1]): ReturnType<HttpPorts['query']> {
     if (!/^\s*select\b/i.test(sql))
       return Promise.reject(new OpportuneError('http_query_failed', 'Only SELECT may run.'))
     return Promise.resolve({

@@ -93,7 +93,9 @@ export const summarise = (decision: Decision): DecisionSummary => ({
 
 export const Why = Type.Object({
   decision: Decision,
-  lines: Type.Array(Type.String(), { description: 'The decision in sentences, from its record alone.' }),
+  lines: Type.Array(Type.String(), {
+    description: 'The decision in sentences, from its record alone.',
+  }),
   audit: Type.Union([
     Type.Object({ chain: Type.String(), seq: Type.Integer(), hash: Type.String() }),
     Type.Null(),
@@ -103,7 +105,9 @@ export type Why = Type.Static<typeof Why>
 
 export const Profile = Type.Object({
   customer_id: Type.String({ description: 'The id asked for.' }),
-  canonical_id: Type.String({ description: 'The id that keeps the state: another one after a merge.' }),
+  canonical_id: Type.String({
+    description: 'The id that keeps the state: another one after a merge.',
+  }),
   epoch: Count('The epoch of the task that the answer reflects.'),
   profile: Fields('Every field that the profile has by now.'),
 })

@@ -64,6 +64,7 @@ async function open(settings: AnalyticsSettings): Promise<Opened> {
   })
   await loader.start()
   const loading = new Loading({ loader, flushMs: settings.flushMs ?? 1_000, now: Date.now })
+  await loading.look()
   return { database, log, loading, desk: new QueryDesk(readers), run: loading.run() }
 }
 

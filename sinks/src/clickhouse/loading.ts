@@ -31,6 +31,11 @@ export class Loading {
     this.#options = options
   }
 
+  /** Takes the first look at what there is to do, so that `status` speaks the truth from the start. */
+  async look(): Promise<void> {
+    this.#lag = await this.#options.loader.lag()
+  }
+
   /** Until `stop`; rejects on an error that retrying cannot mend. */
   async run(): Promise<void> {
     const { loader, flushMs } = this.#options

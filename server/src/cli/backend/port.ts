@@ -7,7 +7,14 @@
  */
 import type { Decision } from '#operators'
 import type { ApplyAnswer, Definitions } from '../../http/ports.ts'
-import type { DeadLetterPage, Profile, QueryResult, RedriveResult, Topology } from '../../http/views.ts'
+import type {
+  DeadLetterPage,
+  Profile,
+  QueryResult,
+  RedriveResult,
+  Savepoint,
+  Topology,
+} from '../../http/views.ts'
 
 export interface Explanation {
   readonly decision: Decision
@@ -60,5 +67,7 @@ export interface Backend {
   deadLetters(filter: DeadLetterFilter): Promise<DeadLetterPage>
   redrive(what: RedriveWhat): Promise<RedriveResult>
   applyDefinitions(files: readonly Definitions[]): Promise<ApplyAnswer>
+  /** @param out a file of this machine; null: where the data directory keeps them */
+  savepoint(out: string | null): Promise<Savepoint>
   close(): Promise<void>
 }

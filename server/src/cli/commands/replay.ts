@@ -4,6 +4,7 @@ import type { ImportFormat } from '../../imports/index.ts'
 import { type Call, declare, type Outcome, type Session, UsageError } from '../command.ts'
 import { DEFAULT_DATA, instant, integer } from '../options.ts'
 import { replayText } from '../render/summary.ts'
+import { isExact, verificationText } from '../render/verification.ts'
 
 interface ReplayOptions {
   readonly format?: ImportFormat
@@ -78,10 +79,9 @@ async function verify(call: Call<ReplayOptions>, savepoint: string): Promise<Out
   if (args.length > 0) throw new UsageError('FILE and --from do not go together')
   if (!options.verify) throw new UsageError('--from goes with --verify')
   const { verifyCommand } = await import('../../savepoint/command.ts')
-  const { verificationText } = await import('../render/verification.ts')
   const result = await verifyCommand(
     { directory: options.data ?? DEFAULT_DATA, savepoint },
     call.progress,
   )
-  return { json: result, text: verificationText(result), exitCode: result.different + result.missing + result.extra === 0 && result.state_equal ? 0 : 1 }
+  return { json: result, text: verificationText(result), exitCode: isExact(result) ? 0 : 1 }
 }

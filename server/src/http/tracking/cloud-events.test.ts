@@ -29,7 +29,9 @@ describe('CloudEvents over HTTP', () => {
   test('[ING-2] structured mode passes in its own characters', () => {
     const body = '{ "specversion" : "1.0", "id":"7","source":"/s","type":"t","data":{"n":1e999} }'
     const headers = { 'content-type': 'Application/CloudEvents+JSON; charset=UTF-8' }
-    expect(takeCloudEvents(headers, Buffer.from(body)).map((it) => Buffer.from(it).toString())).toEqual([body])
+    expect(
+      takeCloudEvents(headers, Buffer.from(body)).map((it) => Buffer.from(it).toString()),
+    ).toEqual([body])
   })
 
   test('[ING-2] batched mode gives each event', () => {
@@ -75,7 +77,11 @@ describe('CloudEvents over HTTP', () => {
     [{ 'content-type': 'application/cloudevents+json' }, '{"id":', 'http_malformed_json'],
     [BINARY, '{"userId":', 'http_malformed_json'],
     [BINARY, Buffer.from([0x22, 0xff, 0x22]), 'http_malformed_json'],
-    [{ 'content-type': 'application/cloudevents+json' }, `"${'x'.repeat(70_000)}"`, 'http_body_too_large'],
+    [
+      { 'content-type': 'application/cloudevents+json' },
+      `"${'x'.repeat(70_000)}"`,
+      'http_body_too_large',
+    ],
   ])('%j with a body that does not fit is refused', (headers, body, code) => {
     expect(codeOf(headers, body)).toBe(code)
   })

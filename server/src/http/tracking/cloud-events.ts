@@ -61,8 +61,7 @@ function structured(headers: IncomingHttpHeaders, body: Buffer): string {
   if (contentType === undefined) attributes.delete('datacontenttype')
   else attributes.set('datacontenttype', JSON.stringify(contentType))
   if (isJsonType(contentType)) attributes.set('data', jsonText(body))
-  else if (body.length > 0)
-    attributes.set('data_base64', JSON.stringify(body.toString('base64')))
+  else if (body.length > 0) attributes.set('data_base64', JSON.stringify(body.toString('base64')))
   return objectText(attributes)
 }
 

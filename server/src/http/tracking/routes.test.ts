@@ -13,8 +13,9 @@ afterEach(async () => {
 function start(options: Partial<HttpOptions> = {}) {
   const { server, system, clock } = testServer(options)
   open.push(server)
-  const post = (url: string, body: unknown, more: InjectOptions['headers'] = {}) =>
-    server.app.inject({
+  // Awaited here: an injected request is not sent before somebody waits for it.
+  const post = async (url: string, body: unknown, more: InjectOptions['headers'] = {}) =>
+    await server.app.inject({
       method: 'POST',
       url,
       headers: { 'content-type': 'application/json', authorization: basic(WRITE_KEY), ...more },
@@ -77,7 +78,12 @@ describe('Segment calls', () => {
 
   test('[H2][ING-4] events that are wrong inside are appended with the others', async () => {
     const { post, events } = start()
-    const batch = [{ type: 'nonsense' }, 42, { type: 'track', event: 7 }, { ...KEYED, type: 'track' }]
+    const batch = [
+      { type: 'nonsense' },
+      42,
+      { type: 'track', event: 7 },
+      { ...KEYED, type: 'track' },
+    ]
     expect((await post('/v1/batch', { batch })).json()).toEqual({ success: true })
     expect(events()).toHaveLength(4)
     expect((await post('/v1/track', '"no object"')).statusCode).toBe(200)
@@ -111,7 +117,9 @@ describe('keys', () => {
     const { post, system } = start()
     const none = { authorization: '' }
     expect((await post('/v1/track', { ...KEYED, writeKey: WRITE_KEY }, none)).statusCode).toBe(200)
-    expect((await post('/v1/batch', { batch: [KEYED], writeKey: WRITE_KEY }, none)).statusCode).toBe(200)
+    expect(
+      (await post('/v1/batch', { batch: [KEYED], writeKey: WRITE_KEY }, none)).statusCode,
+    ).toBe(200)
     expect(system.received.map((it) => it.record).join()).not.toContain(WRITE_KEY)
     expect(system.received).toHaveLength(2)
     for (const [body, headers] of [
@@ -168,8 +176,20 @@ describe('transport faults', () => {
     ['a batch over 500 KB', '/v1/batch', big(500 * 1024), {}, 'http_body_too_large'],
     ['2,501 events', '/v1/batch', { batch: Array(2_501).fill({}) }, {}, 'http_batch_too_long'],
     ['no list', '/v1/batch', KEYED, {}, 'http_malformed_batch'],
-    ['a bomb', '/v1/batch', gzipSync(Buffer.alloc(50_000_000)), { 'content-encoding': 'gzip' }, 'http_body_too_large'],
-    ['a cut stream', '/v1/batch', gzipSync(big(9)).subarray(0, 20), { 'content-encoding': 'gzip' }, 'http_body_corrupt'],
+    [
+      'a bomb',
+      '/v1/batch',
+      gzipSync(Buffer.alloc(50_000_000)),
+      { 'content-encoding': 'gzip' },
+      'http_body_too_large',
+    ],
+    [
+      'a cut stream',
+      '/v1/batch',
+      gzipSync(big(9)).subarray(0, 20),
+      { 'content-encoding': 'gzip' },
+      'http_body_corrupt',
+    ],
   ])('[H2][H3] %s is a 400, and nothing is taken', async (_name, url, body, headers, code) => {
     const { post, system } = start()
     const answer = await post(url, body, headers)
@@ -207,7 +227,7 @@ describe('transport faults', () => {
   })
 
   test('[H4] more bytes under way than allowed are answered 503 until there is room', async () => {
-    const { post, system } = start({ limits: { pendingBytes: 200 } })
+    const { post, system } = start({ limits: { pendingBytes: 150 } })
     const waiting: (() => void)[] = []
     system.ingest = () => new Promise((resolve) => waiting.push(resolve))
     const first = post('/v1/track', KEYED)
@@ -249,7 +269,9 @@ describe('pages of other origins', () => {
         vary: 'origin',
       })
     }
-    expect((await post('/v1/track', KEYED, { origin: 'https://else.example' })).statusCode).toBe(403)
+    expect((await post('/v1/track', KEYED, { origin: 'https://else.example' })).statusCode).toBe(
+      403,
+    )
   })
 
   test('the server’s own page is no other origin', async () => {

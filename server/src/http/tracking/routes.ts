@@ -93,7 +93,6 @@ async function receive(
   return SUCCESS
 }
 
-
 function cloudEventRoute(door: Doorkeeper): Route {
   const event = Type.Object(
     {
@@ -154,9 +153,13 @@ const batchSchema = (schemas: CallSchemas): Type.TSchema =>
   Type.Object(
     {
       batch: Type.Array(Type.Union(CALLS.map((type) => schemas[type])), { maxItems: 2_500 }),
-      sentAt: Type.Optional(Type.String({ description: 'By the producer’s clock; of all events.' })),
+      sentAt: Type.Optional(
+        Type.String({ description: 'By the producer’s clock; of all events.' }),
+      ),
       context: Type.Optional(
-        Type.Record(Type.String(), Type.Unknown(), { description: 'Merged under each event’s own.' }),
+        Type.Record(Type.String(), Type.Unknown(), {
+          description: 'Merged under each event’s own.',
+        }),
       ),
       integrations: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
       writeKey: Type.Optional(Type.String({ description: 'Instead of basic authentication.' })),

@@ -26,7 +26,12 @@ describe('the Node library of Segment, unmodified, over a socket', () => {
     expect(errors).toEqual([])
     const events = system.received.map((it) => JSON.parse(it.record) as Record<string, unknown>)
     expect(events.map((it) => it['type']).sort()).toEqual([
-      'alias', 'group', 'identify', 'page', 'screen', 'track',
+      'alias',
+      'group',
+      'identify',
+      'page',
+      'screen',
+      'track',
     ])
     expect(events.find((it) => it['type'] === 'track')).toMatchObject({
       userId: 'u1',
@@ -49,7 +54,11 @@ describe('the Node library of Segment, unmodified, over a socket', () => {
       if (refusals-- > 0) return Promise.reject(new OpportuneError('log_retriable', ''))
       return append(records, receivedAt)
     }
-    const analytics = new Analytics({ writeKey: WRITE_KEY, host: await server.listen(), flushAt: 1 })
+    const analytics = new Analytics({
+      writeKey: WRITE_KEY,
+      host: await server.listen(),
+      flushAt: 1,
+    })
     analytics.track({ userId: 'u1', event: 'Order Completed' })
     await analytics.closeAndFlush({ timeout: 5_000 })
     expect(system.received).toHaveLength(1)

@@ -33,7 +33,9 @@ describe('a call', () => {
 
   test('values keep the characters they were sent in', () => {
     const [record] = text(
-      takeCall('{"properties":{"n":1e999,"id":9007199254740993,"__proto__":{}}}', 'track').stamp(AT),
+      takeCall('{"properties":{"n":1e999,"id":9007199254740993,"__proto__":{}}}', 'track').stamp(
+        AT,
+      ),
     )
     expect(record).toContain('"properties":{"n":1e999,"id":9007199254740993,"__proto__":{}}')
   })
@@ -96,9 +98,9 @@ describe('a batch', () => {
   test('the limits themselves are let through', () => {
     const longest = `"${'x'.repeat(CALL_BYTES - 2)}"`
     expect(takeBatch(`{"batch":[${longest}]}`).stamp(AT)).toHaveLength(1)
-    expect(takeBatch(`{"batch":[${Array(BATCH_EVENTS).fill('{}').join()}]}`).stamp(AT)).toHaveLength(
-      BATCH_EVENTS,
-    )
+    expect(
+      takeBatch(`{"batch":[${Array(BATCH_EVENTS).fill('{}').join()}]}`).stamp(AT),
+    ).toHaveLength(BATCH_EVENTS)
   })
 
   test('[H4] a large context cannot be multiplied without end', () => {

@@ -1,0 +1,145 @@
+/**
+ * Verifying the audit of a data directory: the seals first, then every chain against them.
+ *
+ * A seal proves only what its own file and key cannot be made to say. So seals and keys may come from
+ * outside, and the result says which were used.
+ */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { OpportuneError, openEmbeddedLogReadOnly, type ReadOnlyLog } from '#engine'
+import {
+  type AuditFault,
+  auditRecords,
+  readPublicKey,
+  readSealFile,
+  type SealFault,
+  SEALS,
+  sealLines,
+  type StoredRecord,
+  type VerifiedChain,
+  verifyChains,
+  verifySeals,
+} from '#sinks'
+import { partitionsOf } from './backend/newest.ts'
+import { time } from './text.ts'
+
+export interface AuditOptions {
+  readonly directory: string
+  /** A copy of the seals, one a line; absent: those of the log. */
+  readonly seals?: string
+  /** Files of trusted public keys; absent: the directory's own. */
+  readonly keys?: readonly string[]
+  readonly onProgress?: (records: number) => void
+}
+
+export interface AuditResult {
+  readonly ok: boolean
+  readonly records: number
+  readonly chains: readonly VerifiedChain[]
+  readonly faults: readonly AuditFault[]
+  readonly seals: {
+    /** Whether they came from outside the log: else they show accidents only. */
+    readonly outside: boolean
+    readonly trusted: number
+    /** ms since 1970 of the last trusted one. */
+    readonly last_at: number | null
+    readonly fault: SealFault | null
+  }
+}
+
+/** Where the sealer keeps the public half of its key. */
+export const OWN_KEY = join('keys', 'audit.pem.pub')
+const EVERY = 1_000
+
+/** @throws log_missing, log_corrupt, audit_key_unusable, audit_seals_unreadable */
+export async function verifyAudit(options: AuditOptions): Promise<AuditResult> {
+  const log = await openEmbeddedLogReadOnly(join(options.directory, 'log'))
+  try {
+    const lines = options.seals === undefined ? await ownSeals(log) : outsideSeals(options.seals)
+    const { seals, fault } = verifySeals(lines, lines.length === 0 ? [] : trustedKeys(options))
+    const heads = seals.at(-1)?.heads ?? []
+    const { chains, faults } = await verifyChains(
+      counted(auditRecords(log), options.onProgress),
+      // Every trusted seal counts, not only the last: a chain rewritten in between shows in those before.
+      seals.flatMap((seal) => seal.heads),
+    )
+    return {
+      ok: faults.length === 0 && fault === undefined && heads.length <= chains.length,
+      records: chains.reduce((sum, chain) => sum + chain.records, 0),
+      chains,
+      faults,
+      seals: {
+        outside: options.seals !== undefined,
+        trusted: seals.length,
+        last_at: seals.at(-1)?.at ?? null,
+        fault: fault ?? null,
+      },
+    }
+  } finally {
+    await log.close()
+  }
+}
+
+async function ownSeals(log: ReadOnlyLog): Promise<readonly string[]> {
+  if ((await partitionsOf(log, SEALS)) === 0) return []
+  const reader = log.reader()
+  try {
+    return await sealLines(log, reader, 0)
+  } finally {
+    await reader.close()
+  }
+}
+
+function outsideSeals(file: string): readonly string[] {
+  try {
+    return readSealFile(file)
+  } catch (error) {
+    throw new OpportuneError('audit_seals_unreadable', `'${file}' cannot be read.`, {}, error)
+  }
+}
+
+function trustedKeys({ directory, keys }: AuditOptions) {
+  return (keys ?? [join(directory, OWN_KEY)]).map((file) => {
+    let pem: string
+    try {
+      pem = readFileSync(file, 'utf8')
+    } catch (error) {
+      throw new OpportuneError('audit_seals_unreadable', `The public key '${file}' cannot be read.`, {}, error)
+    }
+    return readPublicKey(pem)
+  })
+}
+
+async function* counted(
+  records: AsyncIterable<StoredRecord>,
+  onProgress: (records: number) => void = () => {},
+): AsyncGenerator<StoredRecord> {
+  let count = 0
+  for await (const record of records) {
+    count++
+    if (count % EVERY === 0) onProgress(count)
+    yield record
+  }
+}
+
+export function auditText(result: AuditResult): string {
+  const { seals } = result
+  const origin = seals.outside ? 'from the copy given' : 'from the log itself, which shows accidents only'
+  const lines = [
+    `${result.records} records in ${result.chains.length} chains stand as they were written`,
+    ...result.chains.map(({ chain, records, sealedTo }) => {
+      const sealed = sealedTo === null ? 'none sealed' : `sealed up to record ${sealedTo}`
+      return `  ${chain}: ${records} records, ${sealed}`
+    }),
+    seals.trusted === 0
+      ? `no trusted seals ${origin}: a cut or rewritten end would not show`
+      : `${seals.trusted} seals ${origin}; the last of ${time(seals.last_at ?? 0)}`,
+    ...(seals.fault === null ? [] : [`SEAL ${seals.fault.number}: ${seals.fault.what}`]),
+    ...result.faults.map(
+      ({ chain, seq, offset, kind, what }) =>
+        `FAULT ${chain} record ${seq}${offset === null ? '' : ` (offset ${offset})`}: ${kind}, ${what}`,
+    ),
+    result.ok ? 'ok' : 'NOT ok',
+  ]
+  return `${lines.join('\n')}\n`
+}

@@ -1,0 +1,56 @@
+/** `opportune chaos`: kills and faults on purpose; what is left must equal an undisturbed run. */
+import { type Command, Option } from 'commander'
+import { type Call, declare, type Outcome, type Session, UsageError } from '../command.ts'
+import { integer } from '../options.ts'
+import { figuresText } from '../render/figures.ts'
+
+interface ChaosOptions {
+  readonly log?: 'embedded'
+  readonly simulated?: true
+  readonly kills: number
+  readonly seeds: number
+  readonly seed: number
+}
+
+export function addChaos(program: Command, session: Session): void {
+  declare<ChaosOptions>(program, session, {
+    name: 'chaos',
+    summary: 'Kill the whole path at seeded moments and compare with an undisturbed run.',
+    description:
+      '--log embedded: a child process is killed for good at moments drawn from the seed. --simulated: the simulated log with seeded faults, in virtual time. Exit code 1 where anything differs.',
+    examples: [
+      './bin/opportune chaos --log embedded --kills 200 --seed 1 --json',
+      './bin/opportune chaos --simulated --seeds 1000 --json',
+    ],
+    options: [
+      new Option('--log <kind>', 'the log to disturb').choices(['embedded']),
+      new Option('--simulated', 'the simulated log').conflicts('log'),
+      new Option('--kills <number>', 'with --log: how often').argParser(integer(1, 100_000)).default(20),
+      new Option('--seeds <number>', 'with --simulated: how many runs').argParser(integer(1, 10_000_000)).default(100),
+      new Option('--seed <number>', 'the first seed').argParser(integer(0)).default(1),
+    ],
+    run: chaos,
+  })
+}
+
+async function chaos({ options, progress }: Call<ChaosOptions>): Promise<Outcome> {
+  const { log, simulated, kills, seeds, seed } = options
+  if (log === undefined && simulated === undefined)
+    throw new UsageError('--log embedded or --simulated is missing')
+  const { chaosEmbedded, chaosSimulated } = await import('../../chaos/index.ts')
+  const result = simulated
+    ? await chaosSimulated({ seeds, seed }, (done, total) =>
+        progress({ label: 'simulating', done, total, unit: 'runs' }),
+      )
+    : await chaosEmbedded({ kills, seed }, (done, total) =>
+        progress({ label: 'killing', done, total, unit: 'kills' }),
+      )
+  return { json: result, text: figuresText(result), exitCode: differs(result) ? 1 : 0 }
+}
+
+const MUST_BE_ZERO = ['lost', 'duplicated', 'state_mismatches', 'analytics_mismatches', 'failures']
+
+export const differs = (result: object): boolean =>
+  Object.entries(result).some(
+    ([name, of]) => MUST_BE_ZERO.includes(name) && (Array.isArray(of) ? of.length > 0 : of !== 0),
+  )
