@@ -52,6 +52,13 @@ describe('reading', () => {
 
   test('a file without tests gives no names', () => {
     expect(testNames({ file: 'a.ts', text: "const a = '[E1] x'" })).toEqual([])
+    const told = "const imports = text.includes(\"from 'vitest'\")\nconst a = '[E1] x'"
+    expect(testNames({ file: 'a.ts', text: told })).toEqual([])
+  })
+
+  test('what only looks like an id at the start of a line is none', () => {
+    const header = { file: 'engine/src/a.ts', text: '/**\n * REES46 is a format.\n */\n' }
+    expect(declaredRules([], [header])).toEqual([])
   })
 
   test('rules come from SPEC.md bullets and from file headers', () => {
@@ -114,13 +121,21 @@ describe('complaints', () => {
   })
 
   test('two files of a layer that declare one id; a header may repeat its SPEC.md', () => {
-    const a = { file: 'engine/a.ts', text: ' * E1 one\n' }
+    const a = { file: 'engine/a.ts', text: ' * E1 Epochs commit\n *    whole.\n' }
     const b = { file: 'engine/b.ts', text: ' * H1 two\n' }
     const c = { file: 'engine/c.ts', text: ' * H1 three\n' }
     const d = { file: 'models/d.ts', text: ' * H1 of another layer\n' }
     const names = testNames(testFile('[E1] x', '[E2] x'))
     expect(complaints(coverage([], declaredRules([SPEC], [a, b, c, d]), names))).toEqual([
       'H1 is declared in engine/b.ts and in engine/c.ts',
+    ])
+  })
+
+  test('a header that says something else than its SPEC.md', () => {
+    const header = { file: 'engine/a.ts', text: ' * E1 Epochs commit in parts.\n' }
+    const names = testNames(testFile('[E1] x', '[E2] x'))
+    expect(complaints(coverage([], declaredRules([SPEC], [header]), names))).toEqual([
+      'E1 says something else in engine/a.ts than in engine/SPEC.md',
     ])
   })
 

@@ -3,8 +3,9 @@
  *
  * A rule is declared once, in one of three places: `docs/requirements.json` (what the product must
  * do, with a status), a `SPEC.md` (`- **E1** text`, what a layer promises) or the header of a source
- * file (` * E1 text`, what that file keeps). A header may repeat a rule of a SPEC.md word for word or
- * in short. A test carries ids in brackets at the start of its name: `[ING-4] ...`, `[E1][E2] ...`.
+ * file (` * E1 text`, what that file keeps). A header may repeat a rule of its layer's SPEC.md, whole
+ * or in part, in the same words: each of its sentences stands there. A test carries ids in brackets at
+ * the start of its name: `[ING-4] ...`, `[E1][E2] ...`.
  *
  * Requirements hold everywhere. Rules belong to the layer that declares them, where an id means one
  * thing; in a test of another layer such an id means the engine's rule.
@@ -46,8 +47,14 @@ export interface SourceText {
 const ID = '[A-Z]{1,5}-?\\d+[a-z]?'
 const NAME = new RegExp(`(['"\`])((?:\\[${ID}(?:[ ,]+${ID})*\\] ?)+)([^'"\`\\n]*)`, 'g')
 const SPEC_RULE = new RegExp(`^- \\*\\*(${ID})\\*\\*[:.]?\\s+(.+)$`, 'gm')
-/** A header's rule goes on over lines that are indented further. */
-const HEADER_RULE = new RegExp(`^ \\* (${ID}) (\\S.*(?:\\n \\*  +\\S.*)*)$`, 'gm')
+/**
+ * A header's rule goes on over lines that are indented further. Without a hyphen its id has at most two
+ * letters, so that names such as REES46 at the start of a line are none.
+ */
+const HEADER_ID = '[A-Z]{1,2}\\d+[a-z]?|[A-Z]{2,5}-\\d+'
+const HEADER_RULE = new RegExp(`^ \\* (${HEADER_ID}) (\\S.*(?:\\n \\*  +\\S.*)*)$`, 'gm')
+/** Other files may hold the word in a text, as the tools do. */
+const IMPORTS_VITEST = /^(import .*|\} )from 'vitest'$/m
 
 /** @throws Error naming the first entry that is not a requirement */
 export function readRequirements(json: string): readonly Requirement[] {
@@ -89,7 +96,7 @@ export function declaredRules(
 
 /** The names with ids in a file that holds tests; other files give none. */
 export function testNames(source: SourceText): readonly TestName[] {
-  if (!source.text.includes("from 'vitest'")) return []
+  if (!IMPORTS_VITEST.test(source.text)) return []
   return all(source.text, NAME).map((m) => ({
     ids: all(m[2] ?? '', new RegExp(ID, 'g')).map((it) => it[0]),
     title: (m[3] ?? '').trim(),
@@ -109,6 +116,10 @@ export interface Coverage {
 const layerOf = (file: string): string => file.split('/')[0] ?? ''
 const ruleKey = (layer: string, id: string): string => `${layer}:${id}`
 
+/** Whether each sentence of a header's rule stands in the rule of the SPEC.md. */
+const repeats = (header: Rule, spec: Rule): boolean =>
+  header.text.split(/(?<=\.)\s+/).every((sentence) => spec.text.includes(sentence))
+
 export function coverage(
   requirements: readonly Requirement[],
   declared: readonly Rule[],
@@ -122,6 +133,8 @@ export function coverage(
     if (before === undefined) rules.set(key, rule)
     else if (before.kind !== 'spec' || rule.kind !== 'header')
       clashes.push(`${rule.id} is declared in ${before.file} and in ${rule.file}`)
+    else if (!repeats(rule, before))
+      clashes.push(`${rule.id} says something else in ${rule.file} than in ${before.file}`)
   }
   return { requirements, rules: [...rules.values()], names, clashes }
 }

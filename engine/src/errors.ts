@@ -130,13 +130,17 @@ export const ERRORS = {
   http_query_failed: entry('input', 'The query could not be run.', 'Correct the SQL; only reading statements are allowed.'),
   definitions_unreadable: entry('input', 'The definitions cannot be read.', 'Name a directory of YAML files that this process may read.'),
   definitions_refused: entry('input', 'The definitions are wrong; those in force stay.', 'Correct the place named and apply again.'),
-  http_definitions_refused: entry('input', 'The definitions offered are wrong; those in force stay.', 'Correct the places that the answer names and apply again.'),
   http_internal: entry('fatal', 'The server met an error it does not know.', 'Report it with the request id; the log has the place.'),
   http_auth_needed: entry('refused', 'Access without keys was asked for on an address that others can reach.', 'Bind to 127.0.0.1, or leave the keys on.'),
   http_port_in_use: entry('refused', 'Another program listens on this port.', 'Stop it, or choose another port.'),
   http_address: entry('refused', 'The address or port cannot be bound by this user on this machine.', 'Choose an address of this machine and a port above 1023.'),
   credentials_corrupt: entry('refused', 'The credentials file cannot be read.', 'Restore it, or remove it: new keys are then made, and producers need the new write key.'),
   credentials_exposed: entry('refused', 'The credentials file may be read by other users of the machine.', 'Take their rights away (chmod 600) and, if others used the machine, remove it to get new keys.'),
+  // server: command line
+  cli_usage: entry('input', 'A command, an argument or an option is wrong.', 'See --help of the command.'),
+  server_unreachable: entry('retriable', 'No server answers at the address.', 'Check the address, and that the server runs; without --url the data directory is asked.'),
+  server_foreign: entry('refused', 'What answers at the address does not speak as this release does.', 'Check the address, and that server and command line are of one release.'),
+  audit_copy_unreadable: entry('input', 'The seals or the public key to verify with cannot be read.', 'Check the path; the public key stands beside the signing key, its name ending in .pub.'),
 } as const satisfies Record<string, ErrorEntry>
 
 export type ErrorCode = keyof typeof ERRORS

@@ -1,7 +1,7 @@
 /**
  * Non-cryptographic hashes over strings: which key group a key belongs to, and short fingerprints of
- * longer ids. MurmurHash3 (Austin Appleby, public domain), x86 32-bit and 128-bit variants, over the
- * UTF-8 bytes of the string; the same on every machine and for ever, because key groups name where
+ * longer ids. MurmurHash3 (Austin Appleby, public domain), x86 32-bit and 128-bit variants, over a
+ * string's bytes in UTF-8; the same on every machine and for ever, because key groups name where
  * state lives and fingerprints are stored.
  *
  * Not for anything an adversary may choose freely: colliding inputs of MurmurHash3 are easy to make.

@@ -99,7 +99,7 @@ function candidates({ chosen, rejected }) {
   if (all.length === 0) return h('p', { class: 'quiet' }, 'There was none.')
   return h(
     'ul',
-    { class: 'verdicts' },
+    { class: 'verdicts candidates' },
     all.map(({ candidate, reason }) =>
       h(
         'li',

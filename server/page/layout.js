@@ -7,41 +7,59 @@
  * are left out, and what they join is joined by one arrow.
  */
 
-export const NODE = { width: 124, height: 46 }
-export const SINK = { width: 116, height: 24 }
-const GAP = { layer: 30, node: 14, sink: 6, stage: 44, pad: 14, title: 34 }
+const HEIGHT = { node: 46, sink: 24, title: 42 }
+const GAP = { layer: 30, node: 14, sink: 6, stage: 44, pad: 14, hang: 34, rail: 20 }
+/** Narrower boxes would not hold a name and a rate. */
+const LEAST = 112
+const MOST = 160
 
 const HELPERS = new Set(['map', 'filter', 'flatMap', 'merge', 'into', 'broadcast'])
 
+/** @param width what there is, in CSS pixels */
 export function layout(topology, width) {
-  const down = width < 720
   const graph = simplified(topology)
-  const stages = topology.stages.map((stage) => {
+  const groups = topology.stages.map((stage) => {
     const nodes = graph.nodes.filter((it) => it.stage === stage.id)
-    return {
-      id: stage.id,
-      title: stage.topic,
-      partitions: stage.partitions,
-      ...inside(nodes, graph.edges, down),
-    }
+    const main = nodes.filter((it) => it.kind !== 'sink')
+    return { stage, nodes, main, depth: layers(main, graph.edges) }
   })
-  const size = arrange(stages, graph.edges, width)
+  const sizes = measures(Math.max(...groups.map((it) => 1 + Math.max(...it.depth.values()))), width)
+  const stages = groups.map((group) => ({
+    id: group.stage.id,
+    title: group.stage.topic,
+    partitions: group.stage.partitions,
+    ...inside(group, graph.edges, sizes),
+  }))
+  const size = arrange(stages, graph.edges, sizes)
   const nodes = new Map(
     stages.flatMap((stage) => stage.nodes.map((it) => [it.key, moved(it, stage)])),
   )
   const boxes = new Map(stages.map((it) => [it.id, it]))
   return {
     ...size,
-    stages: stages.map(({ nodes: _, ...stage }) => stage),
+    stages,
     nodes: [...nodes.values()],
     edges: graph.edges.map((edge) => ({
       ...edge,
-      path: path(nodes.get(edge.from), nodes.get(edge.to), boxes, { edge, down }),
+      path: path(nodes.get(edge.from), nodes.get(edge.to), boxes, { edge, down: sizes.down }),
     })),
   }
 }
 
+/** How wide things are: across, so that the longest stage fills the width; down, where that is too little. */
+function measures(layerCount, width) {
+  const across = (width - 2 - 2 * GAP.pad - (layerCount - 1) * GAP.layer) / layerCount
+  if (across >= LEAST) {
+    const node = Math.floor(Math.min(across, MOST))
+    return { down: false, width, node, sink: node - 14, stage: 0 }
+  }
+  const stage = Math.min(width - GAP.rail - 2, 460)
+  const node = Math.floor((stage - 2 * GAP.pad - GAP.hang) / 2)
+  return { down: true, width, node, sink: stage - 2 * GAP.pad - GAP.hang - node, stage }
+}
+
 const keyOf = (stage, id) => `${stage}/${id}`
+const stageOf = (key) => key.slice(0, key.indexOf('/'))
 
 /** The nodes that are drawn, and the arrows between them with the helpers taken out. */
 function simplified(topology) {
@@ -85,56 +103,58 @@ function ends(node, byId, inboxes) {
 }
 
 /** Nodes of one stage at their places in its box, and the size of the box. */
-function inside(all, edges, down) {
-  const main = all.filter((it) => it.kind !== 'sink')
-  const sinks = all.filter((it) => it.kind === 'sink')
-  const depth = layers(main, edges)
+function inside({ nodes, main, depth }, edges, sizes) {
+  const sinks = nodes.filter((it) => it.kind === 'sink')
   const placed = []
-  let along = down ? GAP.title : GAP.pad
+  let along = sizes.down ? HEIGHT.title : GAP.pad
   let extent = 0
   for (let layer = 0; layer <= Math.max(...depth.values(), 0); layer++) {
     const members = main.filter((it) => depth.get(it.key) === layer)
     const hanging = members.map((it) => sinks.filter((sink) => feeds(edges, it, sink)))
-    const column = { placed, along, members, hanging }
-    const used = down ? layerDown(column) : layerAcross(column)
+    const column = { placed, along, members, hanging, sizes }
+    const used = sizes.down ? layerDown(column) : layerAcross(column)
     along += used.along + GAP.layer
     extent = Math.max(extent, used.extent)
   }
   const length = along - GAP.layer + GAP.pad
-  const size = down
-    ? { width: extent + GAP.pad, height: length }
-    : { width: length, height: extent + GAP.pad }
-  return { nodes: placed, width: Math.max(size.width, 150), height: size.height }
+  return sizes.down
+    ? { nodes: placed, width: sizes.stage, height: length }
+    : { nodes: placed, width: length, height: extent + GAP.pad }
 }
 
 /** A sink hangs on the first operator that feeds it. */
 const feeds = (edges, node, sink) => edges.find((it) => it.to === sink.key)?.from === node.key
 
-function layerAcross({ placed, along, members, hanging }) {
-  let y = GAP.title
+function layerAcross({ placed, along, members, hanging, sizes }) {
+  let y = HEIGHT.title
   members.forEach((node, i) => {
-    placed.push({ ...node, x: along, y, ...NODE })
-    y += NODE.height + GAP.sink + 4
+    placed.push({ ...node, x: along, y, width: sizes.node, height: HEIGHT.node })
+    y += HEIGHT.node + GAP.sink + 4
     for (const sink of hanging[i]) {
-      placed.push({ ...sink, x: along + 14, y, width: SINK.width - 6, height: SINK.height })
-      y += SINK.height + GAP.sink
+      placed.push({ ...sink, x: along + 14, y, width: sizes.sink, height: HEIGHT.sink })
+      y += HEIGHT.sink + GAP.sink
     }
     y += GAP.node - GAP.sink
   })
-  return { along: NODE.width, extent: y - GAP.node }
+  return { along: sizes.node, extent: y - GAP.node }
 }
 
-function layerDown({ placed, along, members, hanging }) {
+function layerDown({ placed, along, members, hanging, sizes }) {
   let y = along
   members.forEach((node, i) => {
-    placed.push({ ...node, x: GAP.pad, y, ...NODE })
+    placed.push({ ...node, x: GAP.pad, y, width: sizes.node, height: HEIGHT.node })
     hanging[i].forEach((sink, row) => {
-      const top = y + 2 + row * (SINK.height + GAP.sink)
-      placed.push({ ...sink, x: GAP.pad + NODE.width + 34, y: top, ...SINK })
+      placed.push({
+        ...sink,
+        x: GAP.pad + sizes.node + GAP.hang,
+        y: y + 2 + row * (HEIGHT.sink + GAP.sink),
+        width: sizes.sink,
+        height: HEIGHT.sink,
+      })
     })
-    y += Math.max(NODE.height, hanging[i].length * (SINK.height + GAP.sink)) + GAP.sink
+    y += Math.max(HEIGHT.node, hanging[i].length * (HEIGHT.sink + GAP.sink)) + GAP.sink
   })
-  return { along: y - along - GAP.sink, extent: GAP.pad + NODE.width + 34 + SINK.width }
+  return { along: y - along - GAP.sink, extent: 0 }
 }
 
 /** Longest way from a node that nothing in the stage feeds; loops do not count. */
@@ -149,39 +169,53 @@ function layers(nodes, edges) {
 }
 
 /** Puts the boxes into rows: what feeds stands above what is fed. */
-function arrange(stages, edges, width) {
-  const level = new Map(stages.map((it) => [it.id, 0]))
+function arrange(stages, edges, sizes) {
+  const rows = sizes.down
+    ? stages.map((it) => ({ level: levels(stages, edges).get(it.id), stages: [it] }))
+    : rowsOf(stages, levels(stages, edges), sizes.width)
+  rows.sort((a, b) => a.level - b.level)
+  let y = 1
+  let width = 0
+  for (const row of rows) {
+    const height = Math.max(...row.stages.map((it) => it.height))
+    let x = 1
+    for (const stage of row.stages) {
+      Object.assign(stage, { x, y, height })
+      x += stage.width + GAP.pad
+    }
+    width = Math.max(width, x - GAP.pad)
+    y += height + (sizes.down ? GAP.pad : GAP.stage)
+  }
+  return {
+    width: width + 1 + (sizes.down ? GAP.rail : 0),
+    height: y - (sizes.down ? GAP.pad : GAP.stage) + 1,
+  }
+}
+
+/** How far down each stage stands; an arrow against the order of the topology is a way back. */
+function levels(stages, edges) {
   const order = new Map(stages.map((it, i) => [it.id, i]))
-  const between = edges
-    .map((it) => [it.from.split('/')[0], it.to.split('/')[0]])
+  const level = new Map(stages.map((it) => [it.id, 0]))
+  const forward = edges
+    .map((it) => [stageOf(it.from), stageOf(it.to)])
     .filter(([from, to]) => order.get(from) < order.get(to))
-  for (const [from, to] of between) level.set(to, Math.max(level.get(to), level.get(from) + 1))
+  for (const _ of stages)
+    for (const [from, to] of forward) level.set(to, Math.max(level.get(to), level.get(from) + 1))
+  return level
+}
+
+function rowsOf(stages, level, width) {
   const rows = []
   for (const stage of stages) {
-    const row = rows.find(
-      (it) => it.level === level.get(stage.id) && it.width + stage.width + GAP.pad <= width,
-    )
-    if (row === undefined)
-      rows.push({ level: level.get(stage.id), width: stage.width, stages: [stage] })
+    const at = level.get(stage.id)
+    const row = rows.find((it) => it.level === at && it.width + GAP.pad + stage.width + 2 <= width)
+    if (row === undefined) rows.push({ level: at, width: stage.width, stages: [stage] })
     else {
       row.stages.push(stage)
       row.width += GAP.pad + stage.width
     }
   }
-  rows.sort((a, b) => a.level - b.level)
-  const total = Math.max(...rows.map((it) => it.width))
-  let y = 1
-  for (const row of rows) {
-    const height = Math.max(...row.stages.map((it) => it.height))
-    const spare = row.stages.length > 1 || rows.length === 1 ? 0 : 0
-    let x = 1 + spare
-    for (const stage of row.stages) {
-      Object.assign(stage, { x, y, height })
-      x += stage.width + GAP.pad
-    }
-    y += height + GAP.stage
-  }
-  return { width: total + 2, height: y - GAP.stage + 2 }
+  return rows
 }
 
 const moved = (node, stage) => ({ ...node, x: node.x + stage.x, y: node.y + stage.y })
@@ -191,7 +225,7 @@ const centre = (node) => node.x + node.width / 2
 
 /** The line of an arrow, as SVG path data. */
 function path(from, to, boxes, { edge, down }) {
-  if (from.stage !== to.stage) return between(from, to, boxes)
+  if (from.stage !== to.stage) return down ? rail(from, to, boxes, edge) : between(from, to, boxes)
   if (to.kind === 'sink') return hang(from, to, down)
   if (edge.kind === 'loop') return down ? loopDown(from, to) : loopAcross(from, to)
   return down ? stepDown(from, to) : stepAcross(from, to)
@@ -207,6 +241,17 @@ function between(from, to, boxes) {
   const y2 = below ? target.y : target.y + target.height
   const bend = (y2 - y1) / 2
   return `M${x1} ${y1}C${x1} ${y1 + bend} ${x2} ${y2 - bend} ${x2} ${y2}`
+}
+
+/** Down the right side, where arrows of one kind share a line. */
+function rail(from, to, boxes, edge) {
+  const source = boxes.get(from.stage)
+  const target = boxes.get(to.stage)
+  const right = source.x + source.width
+  const broadcast = edge.kind === 'broadcast'
+  const y1 = source.y + source.height - (broadcast ? 12 : 22)
+  const y2 = target.y + (broadcast ? 30 : 18)
+  return `M${right} ${y1}H${right + (broadcast ? 15 : 8)}V${y2}H${right}`
 }
 
 function hang(from, to, down) {
@@ -228,7 +273,7 @@ function stepAcross(from, to) {
 
 function stepDown(from, to) {
   const [y1, y2] = [from.y + from.height, to.y]
-  if (y2 - y1 <= GAP.layer + 4 * (SINK.height + GAP.sink) && to.y > from.y && to.y - from.y < 200)
+  if (y2 - y1 <= GAP.layer + 4 * (HEIGHT.sink + GAP.sink) && to.y > from.y && to.y - from.y < 200)
     return `M${centre(from)} ${y1}V${y2}`
   const x = from.x - 8
   return `M${from.x} ${middle(from)}H${x}V${middle(to)}H${to.x}`

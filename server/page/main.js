@@ -72,7 +72,7 @@ function signInForm() {
     event.preventDefault()
     try {
       await signIn(token.value)
-      stream()
+      void stream()
       await show()
     } catch (error) {
       said.textContent =

@@ -45,11 +45,8 @@ function totalCards(totals) {
       'dl',
       { class: 'card sum', 'aria-label': 'Records' },
       figure('Read', totals.read),
-      h('span', { class: 'sign', 'aria-hidden': 'true' }, '='),
       figure('Accepted', totals.accepted),
-      h('span', { class: 'sign', 'aria-hidden': 'true' }, '+'),
       figure('Duplicates', totals.duplicates),
-      h('span', { class: 'sign', 'aria-hidden': 'true' }, '+'),
       figure('Rejected', totals.rejected, totals.rejected > 0 ? 'warn' : ''),
     ),
     h(

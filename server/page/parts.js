@@ -20,14 +20,13 @@ export const decisionLink = (id, ...content) =>
 export const customerLink = (id) => h('a', { href: `#/customers/${encodeURIComponent(id)}` }, id)
 
 /** A record's fields as names and values. */
-export const facts = (record) =>
-  h(
-    'dl',
-    { class: 'facts' },
-    Object.entries(record).map(([name, it]) =>
-      h('div', {}, h('dt', {}, words(name)), h('dd', {}, value(name, it))),
-    ),
-  )
+export const facts = (record) => h('dl', { class: 'facts' }, Object.entries(record).map(fact))
+
+function fact([name, it]) {
+  const text = value(name, it)
+  const long = text.length > 60 ? 'long' : null
+  return h('div', { class: long }, h('dt', {}, words(name)), h('dd', {}, text))
+}
 
 /** @param decisions summaries; `whole` decisions are summarised here */
 export function decisionTable(decisions, { customer = true } = {}) {

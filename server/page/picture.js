@@ -26,16 +26,17 @@ export function picture(topology) {
   }
 }
 
+/** By stage and node; an id that only one stage has may stand for itself. */
+const ratesOf = (rates, key) => rates.nodes[key] ?? rates.nodes[key.slice(key.indexOf('/') + 1)]
+
 function write(shown, rates) {
-  for (const [id, texts] of shown.texts) {
-    const known = rates.nodes[id]
-    for (const { text, box } of texts) {
-      text.textContent = known === undefined ? '' : rate(known.records_per_second)
-      box.classList.toggle('busy', (known?.records_per_second ?? 0) >= 0.05)
-    }
+  for (const [id, { text, box }] of shown.texts) {
+    const known = ratesOf(rates, id)
+    text.textContent = known === undefined ? '' : rate(known.records_per_second)
+    box.classList.toggle('busy', (known?.records_per_second ?? 0) >= 0.05)
   }
   for (const [id, cells] of shown.cells) {
-    const known = rates.nodes[id]
+    const known = ratesOf(rates, id)
     cells.rate.textContent = known === undefined ? '–' : rate(known.records_per_second)
     cells.total.textContent = known === undefined ? '–' : count(known.records_total)
   }
@@ -118,7 +119,7 @@ function nodeBox(node, shown) {
     s('text', { x: node.x + 11, y: node.y + (sink ? 16 : 20), class: 'name' }, name),
     text,
   )
-  shown.texts.set(node.id, [...(shown.texts.get(node.id) ?? []), { text, box }])
+  shown.texts.set(node.key, { text, box })
   return box
 }
 
@@ -136,14 +137,14 @@ function rateTable(topology, shown) {
   for (const stage of topology.stages)
     for (const node of stage.nodes) {
       if (['into', 'broadcast', 'map', 'flatMap', 'filter', 'merge'].includes(node.kind)) continue
-      if (rows.has(node.id)) continue
+      const key = `${stage.id}/${node.id}`
       const cells = {
         rate: h('td', { class: 'number' }, '–'),
         total: h('td', { class: 'number' }, '–'),
       }
-      shown.cells.set(node.id, cells)
+      shown.cells.set(key, cells)
       rows.set(
-        node.id,
+        key,
         h(
           'tr',
           {},

@@ -3,6 +3,7 @@
  * layer; a command loads what it needs when it runs, so that `--help` and `--version` are quick.
  */
 import { Command } from 'commander'
+import { examplesOf, Session } from './cli/command.ts'
 import { addApply } from './cli/commands/apply.ts'
 import { addAudit } from './cli/commands/audit.ts'
 import { addBench } from './cli/commands/bench.ts'
@@ -18,7 +19,6 @@ import { addStart } from './cli/commands/start.ts'
 import { addTopology } from './cli/commands/topology.ts'
 import { addTrain } from './cli/commands/train.ts'
 import { addWhy } from './cli/commands/why.ts'
-import { examplesOf, Session } from './cli/command.ts'
 import { processIo } from './cli/io.ts'
 import { packageVersion } from './cli/version.ts'
 
@@ -32,7 +32,9 @@ const EXAMPLES = [
 export function createProgram(session = new Session(processIo())): Command {
   const { io } = session
   const program = new Command('opportune')
-    .description('A decision engine in the stream: one message at the right moment, or none, and proof of why.')
+    .description(
+      'A decision engine in the stream: one message at the right moment, or none, and proof of why.',
+    )
     .version(packageVersion(), '--version', 'print the version')
     .exitOverride()
     .configureOutput({
@@ -44,12 +46,28 @@ export function createProgram(session = new Session(processIo())): Command {
       outputError: () => {},
     })
     .showSuggestionAfterError()
-    .addHelpText('after', `${examplesOf(EXAMPLES)}
+    .addHelpText(
+      'after',
+      `${examplesOf(EXAMPLES)}
 
-Exit codes: 0 done, 1 failed, 2 bad input or usage. With --json results and errors are one line of JSON.`)
+Exit codes: 0 done, 1 failed, 2 bad input or usage. With --json results and errors are one line of JSON.`,
+    )
   for (const add of [
-    addStart, addApply, addReplay, addSavepoint, addTopology, addDecisions, addWhy, addProfile,
-    addQuery, addDlq, addAudit, addTrain, addBench, addChaos, addDoctor,
+    addStart,
+    addApply,
+    addReplay,
+    addSavepoint,
+    addTopology,
+    addDecisions,
+    addWhy,
+    addProfile,
+    addQuery,
+    addDlq,
+    addAudit,
+    addTrain,
+    addBench,
+    addChaos,
+    addDoctor,
   ])
     add(program, session)
   return program

@@ -1,11 +1,14 @@
 /** A system that is not there: rates that breathe, a decision every few seconds. */
+import { CALL_SCHEMAS } from '#operators'
 import { sampleDecision } from '../../server/src/http/sample.ts'
 import { createHttpServer } from '../../server/src/http/server.ts'
-import { CALLS, FakeSystem } from '../../server/src/http/testing.ts'
+import { FakeSystem } from '../../server/src/http/testing.ts'
 import type { Rates } from '../../server/src/http/views.ts'
 
 const BASE: Readonly<Record<string, number>> = {
-  import: 0,
+  'import/import': 0,
+  'import/validate': 0,
+  'import/rejected': 0,
   events: 1_204,
   validate: 1_204,
   rejected: 0.4,
@@ -74,6 +77,6 @@ export function startDemo(port: number): Promise<string> {
     port,
     writeKeys: ['wk_demo_0123456789'],
     operatorToken: 'ot_demo_0123456789abcdef0123456789abcdef',
-    callSchemas: CALLS,
+    callSchemas: CALL_SCHEMAS,
   }).listen()
 }

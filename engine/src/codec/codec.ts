@@ -28,10 +28,7 @@ export function jsonCodec<T>(): Codec<T> {
   return {
     name: 'json',
     write(value, out) {
-      const text = JSON.stringify(value)
-      const length = text.length
-      out.reserve(length * 3)
-      out.position += out.buffer.write(text, out.position, 'utf8')
+      writeText(JSON.stringify(value), out)
     },
     read: (bytes) => JSON.parse(bytes.toString('utf8')) as T,
     readRange: (bytes, from, to) => JSON.parse(bytes.toString('utf8', from, to)) as T,

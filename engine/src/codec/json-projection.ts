@@ -40,10 +40,11 @@ export type Projected<T, S> = T extends object
 export const jsonProjection =
   <T>() =>
   <const S extends JsonShape<T>>(shape: S): Codec<Projected<T, S>> => {
-    const reader = new ProjectionReader(planOf(shape as AnyShape))
+    const plain = hasPlainNames(shape as AnyShape)
+    const reader = plain ? new ProjectionReader(planOf(shape as AnyShape)) : null
     const json = jsonCodec<Projected<T, S>>()
     const readRange = (bytes: Buffer, from: number, to: number): Projected<T, S> =>
-      reader.read(bytes, from, to) as Projected<T, S>
+      (reader === null ? parse(bytes, from, to, shape as AnyShape) : reader.read(bytes, from, to)) as Projected<T, S>
     return {
       name: `json(${JSON.stringify(shape)})`,
       write: json.write,
@@ -58,13 +59,25 @@ export type AnyShape = { readonly [name: string]: true | AnyShape }
 export function project(value: unknown, shape: true | AnyShape): unknown {
   if (shape === true || typeof value !== 'object' || value === null || Array.isArray(value))
     return value
-  const kept: Record<string, unknown> = Object.create(null)
-  for (const name of Object.keys(shape))
-    kept[name] = Object.hasOwn(value, name)
-      ? project((value as Record<string, unknown>)[name], shape[name] as true | AnyShape)
-      : undefined
-  return { ...kept }
+  const given = value as Readonly<Record<string, unknown>>
+  return Object.fromEntries(
+    Object.entries(shape).map(([name, below]) => [
+      name,
+      Object.hasOwn(given, name) ? project(given[name], below) : undefined,
+    ]),
+  )
 }
+
+const parse = (bytes: Buffer, from: number, to: number, shape: AnyShape): unknown =>
+  project(JSON.parse(bytes.toString('utf8', from, to)), shape)
+
+/** Names that have one spelling in JSON but for escapes; others are not looked for in the bytes. */
+const PLAIN_NAME = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/
+
+const hasPlainNames = (shape: AnyShape): boolean =>
+  Object.entries(shape).every(
+    ([name, below]) => PLAIN_NAME.test(name) && name !== '__proto__' && (below === true || hasPlainNames(below)),
+  )
 
 interface Field {
   readonly name: Uint8Array
@@ -93,10 +106,7 @@ const MAX_DEPTH = 32
 function planOf(shape: AnyShape): Plan {
   const names = Object.keys(shape)
   const blank: Record<string, unknown> = {}
-  for (const name of names) {
-    if (name === '__proto__') throw new Error('assertion failed: __proto__ is no field')
-    blank[name] = undefined
-  }
+  for (const name of names) blank[name] = undefined
   const fields = names.map((name): Field => {
     const below = shape[name] as true | AnyShape
     return {
@@ -152,7 +162,7 @@ class ProjectionReader {
       at = this.#object(at, this.#plan, 0)
       if (at !== IN_DOUBT && this.#space(at) === to) return this.#value
     }
-    return project(JSON.parse(buffer.toString('utf8', from, to)), this.#plan.shape)
+    return parse(buffer, from, to, this.#plan.shape)
   }
 
   /** Reads the object that opens at `at`. @returns the position after it */

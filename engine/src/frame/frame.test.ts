@@ -28,7 +28,8 @@ function readAll(bytes: Uint8Array): { items: Written[]; frame: FrameReader } {
 const instant = fc.oneof(fc.integer({ min: 0, max: 4e12 }), fc.double({ noNaN: true, min: 0, max: 1e12 }))
 const anyItem = fc.record({
   edge: fc.nat(20_000),
-  key: fc.option(fc.string({ unit: 'binary' })),
+  // Some keys come back within a frame.
+  key: fc.option(fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('a', 'b', 'c'))),
   mode: fc.constantFrom('live' as const, 'history' as const),
   time: instant,
   step: fc.nat(10_000_000),
@@ -88,6 +89,36 @@ describe('frames', () => {
       ['kept', 10],
       ['after', 11],
     ])
+  })
+
+  test('[U1] [F1] keys that were cut back are written again when they come again', () => {
+    const item = { edge: 0, mode: 'live' as const, time: 10, mark: 10 }
+    const keys = fc.array(fc.constantFrom('a', 'b', 'c', 'd'), { maxLength: 6 })
+    fc.assert(
+      fc.property(keys, keys, keys, (before, dropped, after) => {
+        const writer = new FrameWriter()
+        writer.open('t/0', BEGINNING, 10)
+        for (const key of before) writer.add({ ...item, key }, key, codec)
+        writer.remember()
+        for (const key of dropped) writer.add({ ...item, key }, key, codec)
+        writer.cutBack()
+        for (const key of after) writer.add({ ...item, key }, key, codec)
+        expect(writer.items).toBe(before.length + after.length)
+        const { items } = readAll(writer.close(11))
+        expect(items.map((i) => i.key)).toEqual([...before, ...after])
+        expect(items.map((i) => i.value)).toEqual([...before, ...after])
+      }),
+    )
+  })
+
+  test('[F4] a record that names a key which its frame does not hold is refused', () => {
+    const item = { edge: 0, key: 'a', mode: 'live' as const, time: 1, mark: 1, value: 0 }
+    const frame = write([item, item], 1)
+    // The second record: head, edge, time, key 1, value of one byte; then the tail of nine.
+    const at = frame.length - 9 - 3
+    expect(frame[at]).toBe(1)
+    frame[at] = 2
+    expect(() => readAll(frame)).toThrow(/frame_corrupt/)
   })
 
   test('[F4] every cut of a frame is refused', () => {

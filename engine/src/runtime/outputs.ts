@@ -70,25 +70,63 @@ class FrameDestination implements Destination {
   }
 }
 
+/** What a sink gets, encoded as it comes: one run of bytes, the records' ends, keys and times. */
 class SinkDestination implements Destination {
   readonly touch = { serial: -1 }
   readonly spec: SinkSpec<unknown>
-  readonly values: { value: unknown; key: string | null; time: Millis; now: Millis }[] = []
-  #length = 0
+  readonly bytes = new ByteWriter(4096)
+  readonly ends: number[] = []
+  readonly keys: (string | null)[] = []
+  readonly times: Millis[] = []
+  /** For chains only: the values and the task times they were sent at. */
+  readonly values: unknown[] = []
+  readonly nows: Millis[] = []
+  #kept = 0
 
   constructor(spec: SinkSpec<unknown>) {
     this.spec = spec
   }
 
+  add(value: unknown, at: { readonly time: Millis; readonly now: Millis }): void {
+    const { spec } = this
+    spec.codec.write(value, this.bytes)
+    this.ends.push(this.bytes.position)
+    this.keys.push(spec.key?.(value) ?? null)
+    this.times.push(at.time)
+    if (spec.chain === undefined) return
+    this.values.push(value)
+    this.nows.push(at.now)
+  }
+
+  /** The encoded value of record `index`; valid until the next `add`. */
+  view(index: number): Buffer {
+    return this.bytes.buffer.subarray(this.ends[index - 1] ?? 0, this.ends[index])
+  }
+
   remember(): void {
-    this.#length = this.values.length
+    this.#kept = this.ends.length
   }
 
   cutBack(): void {
-    this.values.length = this.#length
+    this.#shorten(this.#kept)
   }
 
   settle(): void {}
+
+  clear(): void {
+    this.#shorten(0)
+  }
+
+  #shorten(count: number): void {
+    this.ends.length = count
+    // Encoding may have thrown half way through a value.
+    this.bytes.position = this.ends[count - 1] ?? 0
+    this.keys.length = count
+    this.times.length = count
+    if (this.values.length === 0) return
+    this.values.length = count
+    this.nows.length = count
+  }
 }
 
 export interface OutputOptions {
@@ -101,7 +139,6 @@ export interface OutputOptions {
 
 export class Outputs {
   readonly #options: OutputOptions
-  readonly #scratch = new ByteWriter(4096)
   readonly #frames = new Map<string, FrameDestination[]>()
   readonly #sinks = new Map<string, SinkDestination>()
   /** The first `#touchedCount` of them the record has written to; setting `length` is a slow call. */
@@ -171,7 +208,7 @@ export class Outputs {
     let sink = this.#sinks.get(id)
     if (sink === undefined) this.#sinks.set(id, (sink = new SinkDestination(spec)))
     this.#touch(sink)
-    sink.values.push({ value, key: spec.key?.(value) ?? null, time: at.time, now: at.now })
+    sink.add(value, at)
   }
 
   #touch(destination: FrameDestination | SinkDestination): void {
@@ -210,32 +247,39 @@ export class Outputs {
   }
 
   #sealSink(id: string, sink: SinkDestination, batches: OutgoingBatch[]): void {
-    if (sink.values.length === 0) return
-    const { spec } = sink
-    const count = spec.partitions
+    const { spec, keys, times } = sink
     const byPartition = new Map<number, OutgoingRecord[]>()
-    for (const { value, key, time, now } of sink.values) {
-      this.#scratch.reset()
-      spec.codec.write(value, this.#scratch)
-      let bytes = this.#scratch.copy()
-      if (spec.chain !== undefined) {
-        const state = this.chains[id] ?? spec.chain.initial(`${spec.topic}/${this.#options.partition}`)
-        const linked = spec.chain.next(state, value, { now, bytes })
-        this.chains[id] = linked.state
-        bytes = linked.bytes
-      }
-      const own = spec.partitionBy === 'task' || key === null
-      const partition = count === undefined
-        ? this.#options.partition
-        : own ? this.#options.partition % count : partitionOf(keyGroup(key), count)
+    // The log copies what it is given before the next epoch writes here again.
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i] as string | null
+      const value = spec.chain === undefined ? sink.view(i) : this.#link(id, sink, i)
+      const record = { key: key === null ? null : Buffer.from(key), value, timestamp: times[i] as Millis }
+      const partition = this.#partitionOf(spec, key)
       const records = byPartition.get(partition)
-      const record = { key: key === null ? null : Buffer.from(key), value: bytes, timestamp: time }
       if (records === undefined) byPartition.set(partition, [record])
       else records.push(record)
     }
     for (const [partition, records] of byPartition)
       batches.push({ topic: spec.topic, partition, records })
-    sink.values.length = 0
+    sink.clear()
+  }
+
+  /** Links record `index` to the chain of its sink. @returns the bytes to write */
+  #link(id: string, sink: SinkDestination, index: number): Buffer {
+    const { chain, topic } = sink.spec
+    const bytes = Buffer.from(sink.view(index))
+    if (chain === undefined) return bytes
+    const state = this.chains[id] ?? chain.initial(`${topic}/${this.#options.partition}`)
+    const linked = chain.next(state, sink.values[index], { now: sink.nows[index] as Millis, bytes })
+    this.chains[id] = linked.state
+    return linked.bytes
+  }
+
+  #partitionOf(spec: SinkSpec<unknown>, key: string | null): number {
+    const count = spec.partitions
+    if (count === undefined) return this.#options.partition
+    if (spec.partitionBy === 'task' || key === null) return this.#options.partition % count
+    return partitionOf(keyGroup(key), count)
   }
 
   /** Forgets the open epoch; chain states and sent marks are restored by the task. */
@@ -245,7 +289,7 @@ export class Outputs {
         to.open = false
         to.closed.length = 0
       }
-    for (const sink of this.#sinks.values()) sink.values.length = 0
+    for (const sink of this.#sinks.values()) sink.clear()
     this.deadLetters.length = 0
   }
 

@@ -1,6 +1,11 @@
 /**
- * Brings a task back to its last commit: the checkpoint, then the changelog behind it (rules R2, R7,
- * R8 of SPEC.md).
+ * Brings a task back to its last commit: the checkpoint, then the changelog behind it.
+ *
+ * R2 A task starts only when its changelog ends with the epoch that its position was committed with.
+ * R7 A checkpoint later than the committed epoch, or one that the changelog does not continue, is
+ *    discarded and the state rebuilt.
+ * R8 State that the topology no longer has, or has in a version without migration, is refused at
+ *    start unless dropped on purpose.
  */
 import { OpportuneError } from '../errors.ts'
 import type { EventLog, LogBatch, TopicPartition } from '../log/port.ts'

@@ -5,11 +5,14 @@
  * (`run`), and its slice becomes visible only through `seal` and the log's commit.
  *
  * E1 Records are processed in offset order; marks advance time before the record that carries them.
- * E2 Timers due at the new time fire before the record, at most as many in a slice as `run` is told; a key's own
- *    due timers always fire before its record. The rest go on in the next slice, in the same order.
- * E3 What throws loses its record's (or its timer's) writes and outputs and nothing else, and becomes
- *    a dead letter with its bytes. Errors that are not about the record stop the task.
- * E4 `abort` restores state, clock, broadcasts, chains and marks to what the last commit left.
+ * E2 Timers due at the new time fire before the record, in the order (due, key, slot, name), at
+ *    most as many in a slice as `run` is told; a key's own due timers always fire before its
+ *    record. The rest go on in the next slice, in the same order.
+ * E3 What throws loses its record's (or its timer's) writes and outputs and nothing else, and
+ *    becomes a dead letter with its bytes and position. Errors that are not about the record stop
+ *    the task.
+ * E4 `abort` restores state, timers, clock, broadcasts, chains and marks to what the last commit
+ *    left.
  * E5 Results do not depend on where slices begin and end.
  */
 import { rangeReader } from '../codec/codec.ts'

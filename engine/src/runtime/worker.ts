@@ -52,6 +52,11 @@ export interface WorkerOptions {
   readonly timersPerSlice?: number
   /** Task time between marks on quiet partitions, and wall time between looks at idle sources. */
   readonly tickMs?: Millis
+  /**
+   * Least wall time from one epoch to the next while slices are not full: fewer, larger commits for a
+   * little latency. Default 0.
+   */
+  readonly lingerMs?: Millis
   readonly checkpointEveryMs?: Millis
   /** State to drop on purpose when the topology no longer has it. */
   readonly dropState?: readonly string[]
@@ -137,11 +142,17 @@ export class Worker {
 
   async #cycles(): Promise<void> {
     const tick = this.#options.tickMs ?? 1_000
+    const linger = this.#options.lingerMs ?? 0
     while (!this.#stopping) {
+      const started = performance.now()
       const backlog = this.tasks.some((task) => task.backlog)
       const records = await this.cycle(backlog ? 0 : tick)
+      if (records === 0 && !backlog) continue
       // A log that commits in the same turn would never let anything else of this process run.
-      if (records > 0 || backlog) await new Promise((resolve) => setImmediate(resolve))
+      const { maxRecords } = this.#options.slice ?? this.#sliceSize.limits
+      const rest = records < maxRecords ? linger - (performance.now() - started) : 0
+      if (rest > 1) await new Promise((resolve) => setTimeout(resolve, rest))
+      else await new Promise((resolve) => setImmediate(resolve))
     }
   }
 
@@ -397,9 +408,10 @@ export class Worker {
   /**
    * Records (and frames) that wait in this worker's partitions, plus one for each task with timers
    * due. 0 means that nothing moves any more until something is appended or time goes on.
+   * @param topic only of the partitions of this one
    */
-  async lag(): Promise<number> {
-    const all = [...this.#running.values()]
+  async lag(topic?: string): Promise<number> {
+    const all = [...this.#running.values()].filter((r) => topic === undefined || r.at.topic === topic)
     const bounds = await this.#options.log.bounds(all.map((r) => r.at))
     let lag = 0
     for (const [i, { position, task }] of all.entries())

@@ -5,7 +5,7 @@
  * Rows and groups are never changed in place: a scan keeps the groups it began with (B4).
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { assert } from '../errors.ts'
+import { assert, OpportuneError } from '../errors.ts'
 import { KEY_GROUPS } from '../hash.ts'
 import type { Millis } from '../time.ts'
 import { compareDue, compareStored } from './key-bytes.ts'
@@ -32,6 +32,22 @@ export class MemoryBackend implements CheckpointBackend {
   #note: CheckpointNote | undefined
   #openIterators = 0
   #writing = false
+  #crashed = false
+
+  /**
+   * Kill -9 of the process that writes here. @returns what the next one opens: every finished slice.
+   * The slice that was open is lost, and so is whatever the dead process still tries to write.
+   */
+  crash(): MemoryBackend {
+    this.#crashed = true
+    const left = new MemoryBackend()
+    left.#groups = [...this.#groups]
+    // The dead process may still read the rows: they are copied before they change.
+    for (const group of this.#groups) left.#shared.add(group)
+    left.#sorted = this.#index()
+    left.#note = this.#note
+    return left
+  }
 
   read(slot: string, group: number, key: string): Uint8Array | undefined {
     return this.#groups[group]?.get(place(slot, key))
@@ -81,6 +97,7 @@ export class MemoryBackend implements CheckpointBackend {
     this.#writing = true
     // A turn of the event loop, as a disk would take: a checkpoint must not hold it up.
     await nextTurn()
+    if (this.#crashed) throw new OpportuneError('state_unwritable', 'The process that wrote has ended.')
     for (const { slot, group, key, value } of slice.changes) {
       const rows = this.#writable(group)
       // A copy: the value is a view into a chunk that should not live as long as this.
@@ -97,6 +114,7 @@ export class MemoryBackend implements CheckpointBackend {
   }
 
   async wipe(): Promise<void> {
+    if (this.#crashed) throw new OpportuneError('state_unwritable', 'The process that wrote has ended.')
     this.#groups = emptyGroups()
     this.#shared.clear()
     this.#moved.clear()

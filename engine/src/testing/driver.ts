@@ -14,7 +14,7 @@ import { createSimulatedLog, type SimulatedLog, type SimulatedLogOptions } from 
 import { CONTROL_KEY } from '../runtime/source-time.ts'
 import { partitionOf } from '../runtime/partition.ts'
 import { Worker, type WorkerOptions } from '../runtime/worker.ts'
-import { type CheckpointBackend, KeyedState, memoryBackend } from '../state/index.ts'
+import { KeyedState, type MemoryBackend, memoryBackend } from '../state/index.ts'
 import type { Millis } from '../time.ts'
 import type { Plan } from '../topology/plan.ts'
 import type { Topology } from '../topology/topology.ts'
@@ -37,7 +37,7 @@ export class TestDriver {
   worker: Worker
   now: Millis
   readonly #options: DriverOptions
-  readonly #backends = new Map<string, CheckpointBackend>()
+  readonly #backends = new Map<string, MemoryBackend>()
 
   private constructor(plan: Plan, options: DriverOptions) {
     this.plan = plan
@@ -96,6 +96,7 @@ export class TestDriver {
   /** Kill -9: memory is gone, the log and checkpoints stay. Then a new start. */
   async crash(): Promise<void> {
     this.log.crash()
+    for (const [task, backend] of this.#backends) this.#backends.set(task, backend.crash())
     this.worker = this.#makeWorker()
     await this.worker.start()
   }

@@ -146,7 +146,7 @@ export class HarnessContext<S, O extends Outputs> implements Context<S, O> {
     this.around.transfers.push({ key: this.key, target, link, now: this.now })
   }
 
-  /** H3 for what freezing cannot reach. */
+  /** HN3 for what freezing cannot reach. */
   checkUnchanged(): void {
     for (const { live, copy } of this.watched)
       assert(

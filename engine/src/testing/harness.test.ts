@@ -64,7 +64,7 @@ describe('drive: time and timers', () => {
     expect(h.timers('k')).toEqual([{ name: 'later', due: 11 }])
   })
 
-  test('[H1] a record fires timers of its own key only; advanceTo fires all, by due, key, name', () => {
+  test('[HN1] a record fires timers of its own key only; advanceTo fires all, by due, key, name', () => {
     const h = drive(counter)
     h.record('b', arm('x', 5), { at: 1 })
     h.record('a', arm('y', 5), { at: 1 })
@@ -76,7 +76,7 @@ describe('drive: time and timers', () => {
     expect(h.now).toBe(7)
   })
 
-  test('[H1] a timer armed for the past fires next, and its now does not go back (O4)', () => {
+  test('[HN1] a timer armed for the past fires next, and its now does not go back (O4)', () => {
     const h = drive(counter)
     h.record('k', arm('past', 2), { at: 10 })
     expect(h.take('fired')).toEqual(['k:past@10'])
@@ -84,7 +84,7 @@ describe('drive: time and timers', () => {
     expect(h.take('fired')).toEqual(['k:chain@12', 'k:link@12'])
   })
 
-  test('[H5] task time cannot go back, a late event time can', () => {
+  test('[HN5] task time cannot go back, a late event time can', () => {
     const h = drive(counter).record('k', add(1), { at: 10 })
     expect(() => h.record('k', add(1), { at: 9, now: 9 })).toThrow('cannot go back from 10 to 9')
     expect(() => h.advanceTo(9)).toThrow('cannot go back')
@@ -120,7 +120,7 @@ describe('drive: state', () => {
     expect(() => drive(counter).record('k', { do: 'fail' }, { at: 2 })).toThrow('on demand')
   })
 
-  test('[H2] the timer of a failing step is spent', () => {
+  test('[HN2] the timer of a failing step is spent', () => {
     const h = drive(counter, { onError: 'record' })
     h.record('k', arm('broken', 5), { at: 1 }).advanceTo(9)
     expect(h.failures).toMatchObject([{ step: 'timer', name: 'broken' }])
@@ -146,7 +146,7 @@ describe('drive: state', () => {
     expect(() => drive(inPlace).record('k', null, { at: 1 })).toThrow('in place (O3)')
   })
 
-  test('[H4] a state that its codec loses shows in the next step', () => {
+  test('[HN4] a state that its codec loses shows in the next step', () => {
     const lossy = operator({
       id: 'lossy',
       state: stateSpec<{ last: number }>({ version: 1, initial: { last: Number.NaN } }),

@@ -4,17 +4,17 @@
  * It owns a state, timers and taken links per key, and one task time for all keys. It keeps the
  * operator contract (O1-O4 in `operator.ts`) and is stricter than a task where strictness finds bugs:
  *
- * H1 Due timers of a key fire before its record, in the order (due, name), each with `now` = its due
- *    time, or the key's last `now` where the timer was armed for the past (O4). A timer armed at or
- *    before `now` fires right after the step that armed it.
- * H2 A step that throws leaves no trace of its own (state, timers, outputs, transfers); the timer that
- *    was firing is spent. The error is thrown on, or kept in `failures` with `onError: 'record'`;
- *    errors of class fatal are always thrown on.
- * H3 A state is deep-frozen when read. Where freezing cannot reach (Map, Set, Date, buffers) it is
- *    compared with a copy after the step, and a change in place fails the test.
- * H4 After each step a written state goes through its codec, as if evicted and read again, so that a
- *    state its codec cannot carry shows in the next step.
- * H5 Task time never goes back; to ask for it is an error.
+ * HN1 Due timers of a key fire before its record, in the order (due, name), each with `now` = its due
+ *     time, or the key's last `now` where the timer was armed for the past (O4). A timer armed at or
+ *     before `now` fires right after the step that armed it.
+ * HN2 A step that throws leaves no trace of its own (state, timers, outputs, transfers); the timer that
+ *     was firing is spent. The error is thrown on, or kept in `failures` with `onError: 'record'`;
+ *     errors of class fatal are always thrown on.
+ * HN3 A state is deep-frozen when read. Where freezing cannot reach (Map, Set, Date, buffers) it is
+ *     compared with a copy after the step, and a change in place fails the test.
+ * HN4 After each step a written state goes through its codec, as if evicted and read again, so that a
+ *     state its codec cannot carry shows in the next step.
+ * HN5 Task time never goes back; to ask for it is an error.
  */
 import { ByteWriter } from '../codec/bytes.ts'
 import { jsonCodec } from '../codec/codec.ts'

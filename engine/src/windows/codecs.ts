@@ -2,7 +2,7 @@
  * Stored form of window states: a head of varints and each accumulator in its own codec, length first.
  * The state's version (StateSpec) stands for this layout and the accumulator's shape together.
  */
-import { ByteReader, ByteWriter } from '../codec/bytes.ts'
+import { ByteReader, type ByteWriter } from '../codec/bytes.ts'
 import { type Codec, jsonCodec } from '../codec/codec.ts'
 import { assert } from '../errors.ts'
 import type { Pane, PaneState } from './panes.ts'
@@ -94,12 +94,11 @@ interface Nested<A> {
 
 /** A codec reads from exactly its bytes, so inside a larger value they need their length in front. */
 function nestedCodec<A>(codec: Codec<A>): Nested<A> {
-  const scratch = new ByteWriter(64)
   return {
     write(acc, out) {
-      scratch.reset()
-      codec.write(acc, scratch)
-      out.bytes(scratch.view())
+      const begun = out.beginValue()
+      codec.write(acc, out)
+      out.endValue(begun)
     },
     read: (reader) => codec.read(reader.bytes()),
   }

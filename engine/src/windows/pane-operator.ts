@@ -83,7 +83,7 @@ export function paneOperator<In, A, R>(
           older: state.older,
           orphans: state.orphans,
         })
-      else panes.add(value, state, cx)
+      else if (!panes.addUnfired(value, state, cx)) panes.add(value, state, cx)
     },
     onTimer: (_name, cx) => panes.settle(cx),
     ...(options.merge !== undefined && { merge: options.merge }),
@@ -115,6 +115,34 @@ class PaneWindows<In, A, R> implements PaneRules<A> {
     this.aggregate = aggregate
     this.tellMeta = options.meta ?? false
     this.combine = aggregate.combine ?? onePaneOnly
+  }
+
+  /**
+   * What `add` comes to where no window of the record's pane has ended, and the pane is a new last one
+   * or an older one that is there: nothing fires, and the other panes are not looked at.
+   * @returns whether it was so
+   */
+  addUnfired(value: In, state: PaneState<A>, cx: PaneContext<In, A, R>): boolean {
+    const { grid, aggregate } = this
+    const at = cx.time
+    const start = paneStart(grid, at)
+    const end = firstEnd(grid, start)
+    if (end <= cx.now || this.tellMeta) return false
+    if (state.count === 0 || start > state.start) {
+      const due = state.count === 0 ? end : Math.min(state.due, end)
+      const acc = aggregate.add(aggregate.initial, value, at)
+      cx.set({ start, acc, count: 1, due, older: panesOf(state), orphans: NONE })
+      if (due !== state.due) cx.setTimer(TIMER, due)
+      return true
+    }
+    const index = findPane(state.older, start)
+    const pane = state.older[index]
+    if (pane === undefined) return false
+    const grown = { start, acc: aggregate.add(pane.acc, value, at), count: pane.count + 1 }
+    const { acc, count, due, orphans } = state
+    const older = state.older.with(index, grown)
+    cx.set({ start: state.start, acc, count, due, older, orphans })
+    return true
   }
 
   /** A record for a pane that is new, not the newest, or partly fired. */

@@ -1,11 +1,11 @@
 /**
  * Which of the candidates of one instant wins (ARB-2), and why the others lost (ARB-3). Pure.
  *
- * A1 Among the candidates whose channel is open to the customer, and on the channel they prefer where
- *    their campaign can use it (CHN-1), the one worth most wins if it is worth more than nothing, which
- *    is 0. Ties: the higher priority, then the smaller id.
- * A2 Where no channel is open, the best of the closed ones stands for all: the guardrails then say in
- *    full why it is not sent.
+ * AR1 Among the candidates whose channel is open to the customer, and on the channel they prefer
+ *     where their campaign can use it (CHN-1), the one worth most wins if it is worth more than
+ *     nothing, which is 0. Ties: the higher priority, then the smaller id.
+ * AR2 Where no channel is open, the best of the closed ones stands for all: the guardrails then say
+ *     in full why it is not sent.
  */
 import type { Channel } from '../contract.ts'
 import { candidateId, type ScoredCandidate } from './candidates.ts'

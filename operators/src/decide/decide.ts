@@ -6,11 +6,14 @@
  * one instant are judged together. Everything else is read at that moment: the profile, the triggers'
  * own state (does the cause still hold), the touches, the definitions and the model in force.
  *
- * D1 A trigger of history is not decided upon (TRG-2). A deferral made live comes due in whatever mode.
- * D2 Every live trigger ends in exactly one of send, block, nothing, after any number of defers up to a
- *    limit; each of these is a decision record.
- * D3 A decision's id is a hash of customer, cause, definition set and ordinal: none is made twice.
- * D4 A message leaves only with a send decision, in the same step, and is counted as a touch in it.
+ * DE1 A trigger of history is not decided upon (TRG-2). A deferral made live comes due in whatever
+ *     mode.
+ * DE2 Every live trigger ends in exactly one of send, block, nothing, after any number of defers up
+ *     to a limit; each of these is a decision record.
+ * DE3 A decision's id is a hash of customer, trigger definition, cause, definition set and ordinal:
+ *     none is made twice.
+ * DE4 A message leaves only with a send decision, in the same step, and is counted as a touch in
+ *     it.
  */
 import { type Context, operator, output } from '#engine'
 import type { Decision, OutboxMessage, Trigger } from '../contract.ts'

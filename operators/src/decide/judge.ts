@@ -2,11 +2,13 @@
  * Judges all triggers of one customer that are due at one instant, together: they compete for the one
  * message that the instant may bring (ARB-1). Pure: what it returns is what the operator does.
  *
- * J1 Each due trigger gets exactly one decision.
- * J2 Order of questions: is the definition in force, has the trigger expired, does it still stand, does
- *    any campaign answer it. Those left compete; the losers' triggers end as `outranked`.
- * J3 All guardrails are asked about the winner, and all verdicts kept: block outweighs defer outweighs
- *    pass. A deferred trigger is judged again from the start, at that instant or at its expiry.
+ * JU1 Each due trigger gets exactly one decision.
+ * JU2 Order of questions: is the definition in force, has the trigger expired, does it still stand,
+ *     was it put off too often, does any campaign answer it. Those left compete; the losers'
+ *     triggers end as `outranked`, or as `nothing_is_better` where nobody wins.
+ * JU3 All guardrails are asked about the winner, and all verdicts kept: block outweighs defer
+ *     outweighs pass. A deferred trigger is judged again from the start, at the instant it was put
+ *     off to or at its expiry, whichever is first.
  */
 import type { Millis } from '#engine'
 import type { Decision, JsonObject, OutboxMessage, Trigger } from '../contract.ts'
@@ -78,7 +80,7 @@ export function judge(theCase: Case, guardrails: readonly Guardrail[]): Judgemen
   return conclude(finalist, guardrails, decisions)
 }
 
-/** J2: why a trigger does not compete; null where it does. */
+/** JU2: why a trigger does not compete; null where it does. */
 function outOfTheRunning(
   open: OpenTrigger,
   theCase: Case,
@@ -124,7 +126,7 @@ interface Finalist {
   readonly lost: readonly Lost[]
 }
 
-/** J3. */
+/** JU3. */
 function conclude(
   finalist: Finalist,
   guardrails: readonly Guardrail[],

@@ -56,7 +56,7 @@ function shop() {
   return t
 }
 
-test('[ARB-1] [FAT-2] [TRG-2] the operators in one stage: triggers of an instant meet, a send counts at once, a restart repeats nothing', async () => {
+test('[ARB-1] [FAT-2] [TRG-2] the operators in one stage: triggers of an instant meet, a send counts at once, a crash repeats nothing', async () => {
   const set = setOf(
     ...BASICS,
     ...CART_CAMPAIGN,
@@ -84,11 +84,11 @@ test('[ARB-1] [FAT-2] [TRG-2] the operators in one stage: triggers of an instant
   const [first] = await driver.read('decisions', decisions)
   const touched = () => driver.state('customers', 'touches', 'u:42') as { touches: unknown[] }
   expect(touched().touches).toMatchObject([{ decision: first?.decision_id }])
-  await driver.restart()
+  await driver.crash()
   await tell(added(NOON + hours(4), 'rug'))
   await tell(ordered(NOON + hours(5)))
   await tell(page(NOON + hours(6)))
-  await driver.restart()
+  await driver.crash()
   await to(NOON + days(92))
   const made = await driver.read('decisions', decisions)
   expect(made.map((d) => `${d.trigger.definition} ${d.action} ${d.reason}`)).toEqual([

@@ -1,10 +1,12 @@
 /**
  * What a guardrail is: a pure question about one message to one customer at one instant.
  *
- * G1 Every guardrail is asked, and every verdict is kept, not only the first that fails (GRD-1).
- * G2 A block outweighs a deferral, a deferral a pass. Of several deferrals the latest instant counts;
- *    at that instant everything is asked again, so that one guardrail's answer may give way to another's.
- * G3 A guardrail that cannot decide blocks: missing knowledge, an answer that is none, a throw (GRD-3).
+ * GR1 Every guardrail is asked, and every verdict is kept, not only the first that fails (GRD-1).
+ * GR2 A block outweighs a deferral, a deferral a pass. Of several deferrals the latest instant
+ *     counts; at that instant everything is asked again, so that one guardrail's answer may give
+ *     way to another's.
+ * GR3 A guardrail that cannot decide blocks: missing knowledge, an answer that is none, a throw
+ *     (GRD-3).
  */
 import type { Millis } from '#engine'
 import type { Channel, JsonObject, Verdict } from '../contract.ts'
@@ -55,7 +57,7 @@ export const verdictsOf = (guardrail: string, standardRule: string) => ({
   ): Verdict => ({ guardrail, rule, evidence, outcome: 'defer', reason, until }),
 })
 
-/** The guardrail's verdict, or a block where it gives none that can be kept (G3). */
+/** The guardrail's verdict, or a block where it gives none that can be kept (GR3). */
 export function ask(guardrail: Guardrail, request: GuardrailRequest): Verdict {
   const undecided = (why: string): Verdict =>
     verdictsOf(guardrail.id, 'GRD-3').block('guardrail_undecided', { why })
@@ -83,7 +85,7 @@ export type Ruling =
   | { readonly outcome: 'block'; readonly reason: string }
   | { readonly outcome: 'defer'; readonly reason: string; readonly until: Millis }
 
-/** What all verdicts come to (G2). No verdict at all is no permission. */
+/** What all verdicts come to (GR2). No verdict at all is no permission. */
 export function ruling(verdicts: readonly Verdict[]): Ruling {
   if (verdicts.length === 0) return { outcome: 'block', reason: 'guardrail_undecided' }
   let sum: Ruling = { outcome: 'pass' }

@@ -1,12 +1,13 @@
 /**
  * No pushed marketing inside quiet hours, where the customer is or may be (TIM-3).
  *
- * Q1 With the zone known, that zone counts. Unknown or not a zone: every zone of the country must be
- *    open. Country unknown too: nobody can tell, so it blocks (GRD-3).
- * Q2 A rule of a country or region applies where the customer is there, or may be: what is unknown
- *    counts as there (CPL-5: the strictest where unknown). A zone rules out the countries it is not of.
- * Q3 Outside the hours it defers to the next instant open everywhere the customer may be, however the
- *    clocks change until then; none within the horizon: it blocks.
+ * QH1 With the zone known, that zone counts. Unknown or not a zone: every zone of the country must
+ *     be open. Country unknown too: nobody can tell, so it blocks (GRD-3).
+ * QH2 A rule of a country or region applies where the customer is there, or may be: what is unknown
+ *     counts as there (CPL-5: the strictest where unknown). A zone rules out the countries it is
+ *     not of.
+ * QH3 Outside the hours it defers to the next instant open everywhere the customer may be, however
+ *     the clocks change until then; none within the horizon: it blocks.
  */
 import type { Millis } from '#engine'
 import type { Channel } from '../contract.ts'

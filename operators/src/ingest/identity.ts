@@ -18,7 +18,8 @@
  *    that were made at once and close a circle leave one root with everything.
  * I7 An event is forwarded at most 4 times, then refused with a code (a dead letter, to be redriven);
  *    the same step sends a `linked` record along the chain, which shortens it.
- * I8 In any order of arrival the person ends with one root and the same profile (property test).
+ * I8 In any order of arrival, with repeats, in any interleaving of the ids' inboxes, the person
+ *    ends with one root and one and the same profile.
  *
  * Relies on the stage: what a step transfers and emits to one target arrives there in that order.
  */

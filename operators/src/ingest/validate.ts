@@ -3,7 +3,8 @@
  * time it knows is the one passed in. It runs for every event, so the checks are written by hand;
  * call-schema.ts declares the same shape and a property test holds the two together.
  *
- * V1 Every input gives a result; nothing a producer can send makes it throw.
+ * V1 Every input gives a result: an event, or a code of the closed list in `reasons.ts` and the
+ *    name of a field. Nothing a producer sends makes it throw.
  * V2 Event time is Segment's: receivedAt - (sentAt - originalTimestamp); without sentAt the timestamp
  *    itself, without timestamp receivedAt. A message that says when an earlier collector received it
  *    is corrected against that. Ours is what the event keeps as `receivedAt`.
@@ -11,8 +12,8 @@
  *    and not replaced by receivedAt: a replaced one would turn a wrongly formatted import into
  *    activity of today. The record can be redriven after a fix. A device whose clock is off by
  *    decades passes, because its sentAt is off by as much. The near future is the engine's to clamp.
- * V4 Without a messageId the id is a hash of the canonical call (keys sorted, without sentAt,
- *    receivedAt, writeKey), and the event says so: equal calls without id and time are one event.
+ * V4 Without a messageId the id is SHA-256 of the canonical call (keys sorted; without sentAt,
+ *    receivedAt, writeKey), and the event says so. Equal calls without id and time are one event.
  * V5 IP address, user agent, address book of the device and the like are not taken over: of the
  *    context only what operators use is kept.
  */

@@ -1,11 +1,11 @@
 /**
  * The cart as the triggers watch it: the profile's cart, and when its content last changed.
  *
- * C1 What lay in it before an order, or before a view of the empty cart, is gone, in whatever order the
- *    events arrive (profile/cart.ts, P9).
- * C2 `changedAt` is the event time of the latest event that changed the content. A view that shows the
- *    known cart is no change, and a change told late does not move it back.
- * C3 Merging is commutative and associative.
+ * CT1 What lay in it before an order, or before a view of the empty cart, is gone, in whatever
+ *     order the events arrive (profile/cart.ts, P9).
+ * CT2 `changedAt` is the event time of the latest event that changed the content. A view that shows
+ *     the known cart is no change, and a change told late does not move it back.
+ * CT3 Merging is commutative and associative.
  */
 import type { Millis } from '#engine'
 import {

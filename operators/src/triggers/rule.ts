@@ -15,7 +15,7 @@ export interface Watch {
 export interface Pending {
   readonly due: Millis
   readonly cause: string
-  /** Which memory of T1 it is checked against and leaves. */
+  /** Which memory of TG1 it is checked against and leaves. */
   readonly mark: string
   /** Asked for only when it fires: it is pending with every record and fires once. */
   facts(): JsonObject

@@ -2,7 +2,7 @@
  * The lifecycle stage changed (LIF-2). By time alone: a boundary is crossed exactly at anchor + limit
  * and not a millisecond before. By a record: the stage at the record's event time differs before and
  * after it. Cause `stage:<from>><to>@<instant>`. A late record that shows a crossing to have been wrong
- * changes the anchor silently; it neither undoes the trigger nor fires it again (T1).
+ * changes the anchor silently; it neither undoes the trigger nor fires it again (TG1).
  */
 import { days, type Millis } from '#engine'
 import type { LifecycleStage } from '../contract.ts'

@@ -1,11 +1,12 @@
 /**
  * What the triggers remember of a customer: anchors in event time, and how far each definition fired.
  *
- * T1 A definition that waits fires for an anchor (the last cart change, the last activity) only where
- *    the anchor lies after the instant for which it fired last. So a cause fires once, a late event
- *    cannot fire it again, and one number a definition is all the memory it takes.
- * T2 Anchors are maxima (the signup a minimum) of event times: order of arrival does not matter.
- * T3 Merging is commutative and associative: maxima, minima, a union of orders, carts per product.
+ * TG1 A definition that waits fires for an anchor (the last cart change, the last activity) only
+ *     where the anchor lies after the instant for which it fired last. So a cause fires once, a
+ *     late event cannot fire it again, and one number a definition is all the memory it takes.
+ * TG2 Anchors are maxima (the signup a minimum) of event times, never after receipt: order of
+ *     arrival does not matter.
+ * TG3 Merging is commutative and associative: maxima, minima, a union of orders, carts per product.
  */
 import { type Millis, stateSpec } from '#engine'
 import { earliest } from '../profile/state.ts'

@@ -1,7 +1,7 @@
 /**
  * The operator `triggers`: keeps what the kinds of trigger need, and fires each cause once.
  *
- * State: TriggerState (T1-T3). One timer, `next`, armed no later than the earliest pending cause of
+ * State: TriggerState (TG1-TG3). One timer, `next`, armed no later than the earliest pending cause of
  * any definition. It is moved only to an earlier time; a timer that finds its cause gone arms the
  * next one, so a busy customer does not rewrite it with every event, and a changed definition takes
  * hold at the next record or timer of the customer.

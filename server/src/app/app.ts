@@ -51,6 +51,8 @@ export interface AppStats {
 }
 
 const DEFAULT_CACHED = 50_000
+/** A commit to disk blocks for a millisecond or so; waiting for a few more records is cheaper. */
+const LINGER_MS = 4
 
 export class App {
   readonly plan: Plan
@@ -81,6 +83,7 @@ export class App {
       now: options.now,
       openState: (task, slots) => this.#openState(task, slots),
       onCommit: () => this.#wake(),
+      lingerMs: options.durability === 'disk' ? LINGER_MS : 0,
       ...(options.slice === undefined ? {} : { slice: options.slice }),
       ...(options.onStep === undefined ? {} : { onStep: options.onStep }),
       ...(options.dropState === undefined ? {} : { dropState: options.dropState }),
@@ -145,15 +148,25 @@ export class App {
 
   /** Resolves when everything appended is processed and nothing moves any more. */
   async settled(): Promise<void> {
-    while ((await this.worker.lag()) > 0) {
-      if (this.#failure !== null) throw this.#failure
-      await new Promise<void>((resolve) => {
-        this.#settlers.add(resolve)
-        // A commit may have come between the look and the wait.
-        setTimeout(resolve, 20)
-      })
-    }
+    while ((await this.worker.lag()) > 0) await this.committed()
     if (this.#failure !== null) throw this.#failure
+  }
+
+  /** Raw calls that the router has not read yet. */
+  async backlog(): Promise<number> {
+    return this.worker.lag(TOPICS.events)
+  }
+
+  /** Resolves after the next commit, or soon in any case. @throws what the worker stopped for */
+  async committed(): Promise<void> {
+    if (this.#failure !== null) throw this.#failure
+    let timer: NodeJS.Timeout | undefined
+    await new Promise<void>((resolve) => {
+      this.#settlers.add(resolve)
+      // A commit may have come between the caller's look and this wait.
+      timer = setTimeout(resolve, 20)
+    })
+    clearTimeout(timer)
   }
 
   /** The key that a customer's profile is kept under, and the profile's state. */

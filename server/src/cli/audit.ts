@@ -12,10 +12,10 @@ import {
   auditRecords,
   readPublicKey,
   readSealFile,
-  type SealFault,
   SEALS,
-  sealLines,
+  type SealFault,
   type StoredRecord,
+  sealLines,
   type VerifiedChain,
   verifyChains,
   verifySeals,
@@ -51,7 +51,7 @@ export interface AuditResult {
 export const OWN_KEY = join('keys', 'audit.pem.pub')
 const EVERY = 1_000
 
-/** @throws log_missing, log_corrupt, audit_key_unusable, audit_seals_unreadable */
+/** @throws log_missing, log_corrupt, audit_key_unusable, audit_copy_unreadable */
 export async function verifyAudit(options: AuditOptions): Promise<AuditResult> {
   const log = await openEmbeddedLogReadOnly(join(options.directory, 'log'))
   try {
@@ -94,7 +94,7 @@ function outsideSeals(file: string): readonly string[] {
   try {
     return readSealFile(file)
   } catch (error) {
-    throw new OpportuneError('audit_seals_unreadable', `'${file}' cannot be read.`, {}, error)
+    throw new OpportuneError('audit_copy_unreadable', `'${file}' cannot be read.`, {}, error)
   }
 }
 
@@ -104,7 +104,12 @@ function trustedKeys({ directory, keys }: AuditOptions) {
     try {
       pem = readFileSync(file, 'utf8')
     } catch (error) {
-      throw new OpportuneError('audit_seals_unreadable', `The public key '${file}' cannot be read.`, {}, error)
+      throw new OpportuneError(
+        'audit_copy_unreadable',
+        `The public key '${file}' cannot be read.`,
+        {},
+        error,
+      )
     }
     return readPublicKey(pem)
   })
@@ -124,7 +129,9 @@ async function* counted(
 
 export function auditText(result: AuditResult): string {
   const { seals } = result
-  const origin = seals.outside ? 'from the copy given' : 'from the log itself, which shows accidents only'
+  const origin = seals.outside
+    ? 'from the copy given'
+    : 'from the log itself, which shows accidents only'
   const lines = [
     `${result.records} records in ${result.chains.length} chains stand as they were written`,
     ...result.chains.map(({ chain, records, sealedTo }) => {

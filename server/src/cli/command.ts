@@ -37,6 +37,8 @@ export interface Call<O> {
   readonly json: boolean
   /** Shown on a terminal once it has taken 2 s; taken away when the handler ends. */
   readonly progress: (state: ProgressState) => void
+  /** Takes the bar away, where the command goes on without one. */
+  readonly progressDone: () => void
   /** A line for people, while the command goes on; with --json it goes nowhere. */
   readonly say: (line: string) => void
 }
@@ -99,6 +101,7 @@ async function runCommand<O>(
     args: command.processedArgs.filter((arg) => typeof arg === 'string'),
     json,
     progress: (state) => progress.update(state),
+    progressDone: () => progress.end(),
     say(line) {
       if (json) return
       progress.clear()

@@ -71,13 +71,18 @@ function unknownFailure(error: unknown): Failure {
     code: system ? String(error.code) : 'internal',
     title: system ? 'The system refused.' : 'Something happened that was not foreseen.',
     detail: sentence(detail),
-    remedy: system ? 'Mend the cause and run the same command again.' : 'Run it with --debug and report it.',
+    remedy: system
+      ? 'Mend the cause and run the same command again.'
+      : 'Run it with --debug and report it.',
     more: {},
   }
 }
 
 const sentence = (text: string): string => {
-  const plain = text.replace(/^error: /, '').trim()
+  const plain = text
+    .replace(/^error: /, '')
+    .replaceAll(/\s+/g, ' ')
+    .trim()
   return /[.!?)]$/.test(plain) ? plain : `${plain}.`
 }
 

@@ -21,7 +21,9 @@ const ISO = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d
 export function instant(text: string): number {
   const value = ISO.test(text) ? Date.parse(text) : Number.NaN
   if (!Number.isFinite(value))
-    throw new InvalidArgumentError('A date, or a time with its offset, is wanted: 2026-11-20T09:00:00Z.')
+    throw new InvalidArgumentError(
+      'A date, or a time with its offset, is wanted: 2026-11-20T09:00:00Z.',
+    )
   return value
 }
 

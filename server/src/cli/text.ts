@@ -5,8 +5,7 @@
  * said or set the terminal's title.
  */
 export const printable = (text: string): string =>
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, '\ufffd')
+  text.replaceAll(/[\p{Cc}\p{Bidi_Control}]/gu, '\ufffd')
 
 /** `2026-11-20 09:00 UTC`. */
 export function time(ms: number): string {
@@ -52,7 +51,9 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
   return `${[columns.map(({ name }) => name), ...cells].map(line).join('\n')}\n`
 }
 
-const lengthOf = (text: string): number => [...text].length
+/** Code points: near enough to columns for ids, names and codes. */
+const characters = (text: string): readonly string[] => Array.from(text)
+const lengthOf = (text: string): number => characters(text).length
 
 function padded(text: string, width: number, right: boolean): string {
   const spaces = ' '.repeat(Math.max(0, width - lengthOf(text)))
@@ -60,6 +61,6 @@ function padded(text: string, width: number, right: boolean): string {
 }
 
 function shortened(text: string, most = Number.POSITIVE_INFINITY): string {
-  const characters = [...text]
-  return characters.length <= most ? text : `${characters.slice(0, most - 1).join('')}~`
+  const all = characters(text)
+  return all.length <= most ? text : `${all.slice(0, most - 1).join('')}~`
 }

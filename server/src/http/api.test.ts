@@ -154,7 +154,7 @@ describe('operating', () => {
     const bad = await post('/api/v1/definitions', { files: [{ path: 'a.yaml', text: 'wrong' }] })
     expect(bad.json()).toMatchObject({
       status: 422,
-      code: 'http_definitions_refused',
+      code: 'definitions_refused',
       problems: [{ file: 'a.yaml', line: 3, path: 'spec.cap', reason: 'must be a number' }],
     })
   })

@@ -41,17 +41,14 @@ export async function unpack(
  * @throws http_malformed_json, without the parser's message: it quotes the text
  */
 export function jsonText(body: Uint8Array): string {
-  return parsedJson(body).text
-}
-
-export function parsedJson(body: Uint8Array): { readonly text: string; readonly value: unknown } {
   if (!isUtf8(body)) throw new OpportuneError('http_malformed_json', 'It is not UTF-8.')
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8')
   try {
-    return { text, value: JSON.parse(text) }
+    JSON.parse(text)
   } catch {
     throw new OpportuneError('http_malformed_json', 'It does not parse as JSON.')
   }
+  return text
 }
 
 /** True for `application/json`, `text/json` and any `+json`, with or without parameters. */

@@ -81,7 +81,9 @@ export class Gate {
       bodyLimit: route.bodyLimit,
       // Before the body is read, so that a refused request costs no more than its headers.
       onRequest: async (request, reply) => this.#admit(route, request, reply),
-      errorHandler: (error, request, reply) => this.fail(error, route, { request, reply }),
+      errorHandler: (error, request, reply) => {
+        void this.fail(error, route, { request, reply })
+      },
       handler: async (request, reply) => {
         const answer = await this.#answer(route, request, reply)
         this.#send(answer, { request, reply })

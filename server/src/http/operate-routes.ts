@@ -211,7 +211,7 @@ function applied(answer: ApplyAnswer, raw: RawInput): Answer {
   if (answer.ok) return json({ version: answer.version, changed: answer.changed })
   const { problems } = answer
   return problemAnswer(
-    new OpportuneError('http_definitions_refused', `There are ${problems.length} problems.`),
+    new OpportuneError('definitions_refused', `There are ${problems.length} problems.`),
     { requestId: raw.requestId, tracking: false },
     { problems },
   )

@@ -44,7 +44,7 @@ export interface HttpOptions {
   readonly observe?: (observation: Observation) => void
   readonly limits?: Partial<Limits>
   /** Wall time and a clock that never goes back, both in ms. */
-  readonly clock?: { now(): number; monotonic(): number }
+  readonly clock?: { readonly now: () => number; readonly monotonic: () => number }
 }
 
 /** What keeps the server bounded. */

@@ -48,7 +48,6 @@ const STATUS: Readonly<Record<HttpCode, number>> = {
   http_timeout: 503,
   http_epoch_behind: 503,
   http_query_failed: 400,
-  http_definitions_refused: 422,
   http_internal: 500,
   http_auth_needed: 500,
   http_port_in_use: 500,
@@ -70,6 +69,7 @@ const isHttpCode = (code: ErrorCode): code is HttpCode => Object.hasOwn(STATUS, 
 
 function statusOf(code: ErrorCode): number {
   if (isHttpCode(code)) return STATUS[code]
+  if (code === 'definitions_refused') return 422
   return LATER.has(code) ? 503 : CLASS_STATUS[ERRORS[code].class]
 }
 

@@ -56,28 +56,7 @@ export function sampleDecision(timestamp: number, i: number): Decision {
         reason: chosen === null ? reason : 'worth_less',
       },
     ],
-    guardrail_checks: [
-      {
-        guardrail: 'consent',
-        rule: 'CON-1',
-        ...verdict(reason, 'no_consent'),
-        evidence: { topic: 'offers', channel: candidate.channel },
-      },
-      {
-        guardrail: 'caps',
-        rule: 'FAT-1',
-        ...verdict(reason, 'weekly_cap'),
-        evidence: { sent_7d: reason === 'weekly_cap' ? 3 : 1, cap: 3 },
-      },
-      {
-        guardrail: 'quiet-hours',
-        rule: 'TIM-3',
-        ...(reason === 'quiet_hours'
-          ? { outcome: 'defer' as const, reason, until: timestamp + 9 * 3_600_000 }
-          : { outcome: 'pass' as const }),
-        evidence: { zone: 'Europe/London', local_time: '21:40' },
-      },
-    ],
+    guardrail_checks: sampleChecks(reason, candidate.channel, timestamp),
     confidence_score: chosen === null ? null : 0.71,
     execution_status:
       action === 'send' ? 'handed_to_outbox' : action === 'defer' ? 'waiting' : 'none',
@@ -97,6 +76,33 @@ export function sampleDecision(timestamp: number, i: number): Decision {
     },
   }
 }
+
+const sampleChecks = (
+  reason: string,
+  channel: string,
+  timestamp: number,
+): Decision['guardrail_checks'] => [
+  {
+    guardrail: 'consent',
+    rule: 'CON-1',
+    ...verdict(reason, 'no_consent'),
+    evidence: { topic: 'offers', channel: channel },
+  },
+  {
+    guardrail: 'caps',
+    rule: 'FAT-1',
+    ...verdict(reason, 'weekly_cap'),
+    evidence: { sent_7d: reason === 'weekly_cap' ? 3 : 1, cap: 3 },
+  },
+  {
+    guardrail: 'quiet-hours',
+    rule: 'TIM-3',
+    ...(reason === 'quiet_hours'
+      ? { outcome: 'defer' as const, reason, until: timestamp + 9 * 3_600_000 }
+      : { outcome: 'pass' as const }),
+    evidence: { zone: 'Europe/London', local_time: '21:40' },
+  },
+]
 
 const verdict = (
   reason: string,

@@ -18,12 +18,13 @@ import { randomUUID } from 'node:crypto'
 import fastify, { type FastifyInstance } from 'fastify'
 import { OpportuneError } from '#engine'
 import { Tokens } from './access.ts'
+import { Connections } from './connections.ts'
 import { Doorkeeper } from './doorkeeper.ts'
 import { Gate } from './gate.ts'
 import { LiveStreams } from './live.ts'
 import { openApi } from './openapi.ts'
 import { operateRoutes } from './operate-routes.ts'
-import { type HttpOptions, type Settings, settingsOf } from './options.ts'
+import { type HttpOptions, type Limits, type Settings, settingsOf } from './options.ts'
 import { pageRoutes } from './page-routes.ts'
 import type { HttpPorts } from './ports.ts'
 import { readRoutes } from './read-routes.ts'
@@ -61,11 +62,13 @@ export function createHttpServer(
   ]
   description = JSON.stringify(openApi(routes, settings.version))
   const app = transport(settings, gate)
+  const connections = new Connections()
+  connections.watch(app.server)
   gate.mount(app, routes)
   return {
     app,
     listen: () => listen(app, settings),
-    close: once(() => close(app, gate, live, settings)),
+    close: once(() => close({ app, gate, live, connections, limits: settings.limits })),
   }
 }
 
@@ -89,7 +92,6 @@ function transport(settings: Settings, gate: Gate): FastifyInstance {
     connectionTimeout: Math.max(limits.requestMs, limits.queryMs) * 2,
     keepAliveTimeout: 72_000,
     return503OnClosing: false,
-    forceCloseConnections: 'idle',
     http: { maxHeaderSize: 16 * 1024 },
     routerOptions: { maxParamLength: 4_096 },
   })
@@ -99,7 +101,9 @@ function transport(settings: Settings, gate: Gate): FastifyInstance {
 
 async function listen(app: FastifyInstance, settings: Settings): Promise<string> {
   try {
-    return await app.listen({ host: settings.host, port: settings.port })
+    // For `localhost` fastify would start a second server, which closing would not know of.
+    const host = settings.host === 'localhost' ? '127.0.0.1' : settings.host
+    return await app.listen({ host, port: settings.port })
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     const where = { host: settings.host, port: settings.port }
@@ -116,21 +120,24 @@ async function listen(app: FastifyInstance, settings: Settings): Promise<string>
   }
 }
 
+interface Parts {
+  readonly app: FastifyInstance
+  readonly gate: Gate
+  readonly live: LiveStreams
+  readonly connections: Connections
+  readonly limits: Limits
+}
+
 /** H6. */
-async function close(
-  app: FastifyInstance,
-  gate: Gate,
-  live: LiveStreams,
-  settings: Settings,
-): Promise<void> {
+async function close(parts: Parts): Promise<void> {
+  const { app, gate, live, connections, limits } = parts
   gate.beginClosing()
-  if (settings.limits.drainMs > 0)
-    await new Promise((resolve) => setTimeout(resolve, settings.limits.drainMs))
+  if (limits.drainMs > 0) await new Promise((resolve) => setTimeout(resolve, limits.drainMs))
   gate.shut()
   live.close()
   // Connections that fall idle from now on would be kept alive for another call that must not come.
-  const sweep = setInterval(() => app.server.closeIdleConnections(), 25)
-  const cut = setTimeout(() => app.server.closeAllConnections(), settings.limits.closeMs)
+  const sweep = setInterval(() => connections.closeIdle(), 25)
+  const cut = setTimeout(() => connections.closeAll(), limits.closeMs)
   await app.close()
   clearInterval(sweep)
   clearTimeout(cut)

@@ -2,13 +2,12 @@
  * A stand-in for the running system, with a small made-up shop: for the tests of the HTTP side and
  * for looking at the page without an engine (tools/page). What was ingested is kept for inspection.
  */
-import Type from 'typebox'
 import { OpportuneError } from '#engine'
+import { CALL_SCHEMAS } from '#operators'
 import type { HttpOptions } from './options.ts'
 import type { Definitions, HttpPorts } from './ports.ts'
 import { sampleDecisions, sampleProfile, sampleTopology } from './sample.ts'
 import { createHttpServer, type HttpServer } from './server.ts'
-import type { CallSchemas } from './tracking/routes.ts'
 import type { Decision, Health, Rates } from './views.ts'
 
 export const WRITE_KEY = 'wk_test_0123456789'
@@ -74,7 +73,7 @@ export class FakeSystem implements HttpPorts {
     const decision = this.decisionList.find((it) => it.decision_id === id)
     if (decision === undefined) return Promise.resolve(undefined)
     const lines = [
-      `A ${decision.trigger.kind} trigger fired: ${decision.trigger.cause}.`,
+      `The trigger ${decision.trigger.definition} fired.`,
       `${decision.rejected.length + (decision.chosen === null ? 0 : 1)} candidates were weighed.`,
       `The outcome was ${decision.action}, because ${decision.reason}.`,
     ]
@@ -159,18 +158,6 @@ export class FakeSystem implements HttpPorts {
   }
 }
 
-const anyCall = (type: string) =>
-  Type.Object({ type: Type.Literal(type) }, { additionalProperties: true })
-
-export const CALLS: CallSchemas = {
-  track: anyCall('track'),
-  identify: anyCall('identify'),
-  page: anyCall('page'),
-  screen: anyCall('screen'),
-  group: anyCall('group'),
-  alias: anyCall('alias'),
-}
-
 /** A server on a fake system whose clock stands at NOW until moved. */
 export function testServer(options: Partial<HttpOptions> = {}): {
   readonly system: FakeSystem
@@ -185,7 +172,7 @@ export function testServer(options: Partial<HttpOptions> = {}): {
     writeKeys: [WRITE_KEY],
     operatorToken: OPERATOR_TOKEN,
     clock: { now: () => clock.at, monotonic: () => clock.at },
-    callSchemas: CALLS,
+    callSchemas: CALL_SCHEMAS,
     ...options,
   })
   return { system, server, clock }

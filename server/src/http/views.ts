@@ -6,6 +6,14 @@
  */
 import Type from 'typebox'
 
+/** What a schema describes, for reading only: a view is handed on and never changed. */
+type Seen<T extends Type.TSchema> = Frozen<Type.Static<T>>
+type Frozen<T> = T extends readonly (infer E)[]
+  ? readonly Frozen<E>[]
+  : T extends object
+    ? { readonly [K in keyof T]: Frozen<T[K]> }
+    : T
+
 const Millis = (description: string) => Type.Integer({ description })
 const Fields = (description: string) => Type.Record(Type.String(), Type.Unknown(), { description })
 const Count = (description: string) => Type.Integer({ minimum: 0, description })
@@ -15,7 +23,7 @@ export const Health = Type.Object({
   ready: Type.Boolean({ description: 'Decisions are being made from complete, current state.' }),
   reasons: Type.Array(Type.String(), { description: 'Why it is not ready (or not live).' }),
 })
-export type Health = Type.Static<typeof Health>
+export type Health = Seen<typeof Health>
 
 const Trigger = Type.Object({
   kind: Type.String(),
@@ -66,7 +74,7 @@ export const Decision = Type.Object(
   },
   { additionalProperties: true },
 )
-export type Decision = Type.Static<typeof Decision>
+export type Decision = Seen<typeof Decision>
 
 export const DecisionSummary = Type.Object({
   decision_id: Type.String(),
@@ -78,7 +86,7 @@ export const DecisionSummary = Type.Object({
   campaign: Type.Union([Type.String(), Type.Null()]),
   channel: Type.Union([Type.String(), Type.Null()]),
 })
-export type DecisionSummary = Type.Static<typeof DecisionSummary>
+export type DecisionSummary = Seen<typeof DecisionSummary>
 
 export const summarise = (decision: Decision): DecisionSummary => ({
   decision_id: decision.decision_id,
@@ -101,7 +109,7 @@ export const Why = Type.Object({
     Type.Null(),
   ]),
 })
-export type Why = Type.Static<typeof Why>
+export type Why = Seen<typeof Why>
 
 export const Profile = Type.Object({
   customer_id: Type.String({ description: 'The id asked for.' }),
@@ -111,7 +119,7 @@ export const Profile = Type.Object({
   epoch: Count('The epoch of the task that the answer reflects.'),
   profile: Fields('Every field that the profile has by now.'),
 })
-export type Profile = Type.Static<typeof Profile>
+export type Profile = Seen<typeof Profile>
 
 const Node = Type.Object({
   id: Type.String(),
@@ -134,7 +142,7 @@ export const Topology = Type.Object({
     }),
   ),
 })
-export type Topology = Type.Static<typeof Topology>
+export type Topology = Seen<typeof Topology>
 
 export const Rates = Type.Object({
   at: Millis('When it was measured, wall time.'),
@@ -144,7 +152,7 @@ export const Rates = Type.Object({
       records_per_second: Type.Number({ minimum: 0 }),
       records_total: Count('Since the process started.'),
     }),
-    { description: 'By node id of the topology.' },
+    { description: 'By `stage/node` of the topology; by node id where one stage has it.' },
   ),
   totals: Type.Object(
     {
@@ -159,14 +167,14 @@ export const Rates = Type.Object({
     { description: 'Since the data directory was made.' },
   ),
 })
-export type Rates = Type.Static<typeof Rates>
+export type Rates = Seen<typeof Rates>
 
 export const Snapshot = Type.Object({
   health: Health,
   rates: Rates,
   decisions: Type.Array(DecisionSummary),
 })
-export type Snapshot = Type.Static<typeof Snapshot>
+export type Snapshot = Seen<typeof Snapshot>
 
 export const QueryResult = Type.Object({
   columns: Type.Array(Type.Object({ name: Type.String(), type: Type.String() })),
@@ -174,7 +182,7 @@ export const QueryResult = Type.Object({
   truncated: Type.Boolean({ description: 'There were more rows than max_rows.' }),
   elapsed_ms: Type.Number(),
 })
-export type QueryResult = Type.Static<typeof QueryResult>
+export type QueryResult = Seen<typeof QueryResult>
 
 export const DeadLetter = Type.Object({
   id: Type.String({ description: 'Names it for a redrive.' }),
@@ -189,19 +197,19 @@ export const DeadLetter = Type.Object({
   size: Count('Bytes of the original record.'),
   bytes_base64: Type.String({ description: 'The original bytes; they may be personal data.' }),
 })
-export type DeadLetter = Type.Static<typeof DeadLetter>
+export type DeadLetter = Seen<typeof DeadLetter>
 
 export const DeadLetterPage = Type.Object({
   dead_letters: Type.Array(DeadLetter),
   next_cursor: Type.Union([Type.String(), Type.Null()]),
 })
-export type DeadLetterPage = Type.Static<typeof DeadLetterPage>
+export type DeadLetterPage = Seen<typeof DeadLetterPage>
 
 export const RedriveResult = Type.Object({
   redriven: Count('Sent through the router again.'),
   unknown: Type.Array(Type.String(), { description: 'Ids that are none of a dead letter.' }),
 })
-export type RedriveResult = Type.Static<typeof RedriveResult>
+export type RedriveResult = Seen<typeof RedriveResult>
 
 export const DefinitionProblem = Type.Object({
   file: Type.String(),
@@ -209,17 +217,17 @@ export const DefinitionProblem = Type.Object({
   path: Type.String(),
   reason: Type.String(),
 })
-export type DefinitionProblem = Type.Static<typeof DefinitionProblem>
+export type DefinitionProblem = Seen<typeof DefinitionProblem>
 
 export const Applied = Type.Object({
   version: Type.String({ description: 'Names the set; decisions refer to it.' }),
   changed: Type.Boolean({ description: 'False where this set was in force already.' }),
 })
-export type Applied = Type.Static<typeof Applied>
+export type Applied = Seen<typeof Applied>
 
 export const Savepoint = Type.Object({
   id: Type.String(),
   path: Type.String({ description: 'Where it lies on the server.' }),
   at: Millis('When it was taken.'),
 })
-export type Savepoint = Type.Static<typeof Savepoint>
+export type Savepoint = Seen<typeof Savepoint>

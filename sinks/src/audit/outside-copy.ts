@@ -9,7 +9,7 @@
 import {
   closeSync,
   fstatSync,
-  fsyncSync,
+  fsync,
   ftruncateSync,
   mkdirSync,
   openSync,
@@ -18,7 +18,9 @@ import {
   writeSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
+import { promisify } from 'node:util'
 
+const synced = promisify(fsync)
 const LINE_FEED = 10
 const BLOCK = 64 * 1024
 
@@ -37,11 +39,12 @@ export class OutsideCopy {
     return this.#last
   }
 
-  append(line: string): void {
+  /** Resolves once the line is on the disk; the thread on which decisions are made does not wait. */
+  async append(line: string): Promise<void> {
     const { size } = fstatSync(this.#fd)
     try {
       writeSync(this.#fd, `${line}\n`)
-      fsyncSync(this.#fd)
+      await synced(this.#fd)
     } catch (error) {
       // A full disk takes half a line; the next one must not be joined to it.
       ftruncateSync(this.#fd, size)

@@ -154,7 +154,7 @@ class RunningSealer implements Sealer {
     await appender.append(SEALS, 0, [{ key: null, value: Buffer.from(line), timestamp: at }])
     await appender.close()
     const seal = this.#remember(line)
-    this.#copy.append(line)
+    await this.#copy.append(line)
     this.#unsure = false
     return seal
   }
@@ -229,7 +229,8 @@ class RunningSealer implements Sealer {
     const lines = await sealLines(this.#options.log, this.#reader, from)
     if (line !== undefined && lines[0] !== line)
       throw this.#break('The copy of the seals and the log disagree.', { seal: from })
-    for (const missing of lines.slice(copied === undefined ? 0 : 1)) this.#copy.append(missing)
+    for (const missing of lines.slice(copied === undefined ? 0 : 1))
+      await this.#copy.append(missing)
   }
 
   #break(what: string, details: Readonly<Record<string, string | number>>): OpportuneError {

@@ -12,7 +12,7 @@ import { Loader, type LoaderHooks } from './loader.ts'
 import { Loading } from './loading.ts'
 import { migrate, ownMigrations } from './migrate.ts'
 import { profileColumnsOf, syncProfileColumns } from './profile-columns.ts'
-import type { AnalyticsSettings, Failure, FromChild, ToChild } from './protocol.ts'
+import type { AnalyticsSettings, CrashPoint, Failure, FromChild, ToChild } from './protocol.ts'
 import { QueryDesk } from './queries.ts'
 
 const STATUS_MS = 1_000
@@ -29,13 +29,16 @@ function endNow(): void {
   process.kill(process.pid, 'SIGKILL')
 }
 
-function hooksFor(crash: AnalyticsSettings['crash']): LoaderHooks {
+function hooksFor(crash: CrashPoint | undefined): LoaderHooks {
   if (crash === undefined) return {}
+  const { after, n } = crash
   let passed = 0
-  const at = (point: 'recorded' | 'inserted') => () => {
-    if (crash.at === point && ++passed === crash.n) endNow()
+  const pass = (): void => {
+    if (++passed === n) endNow()
   }
-  return { recorded: at('recorded'), inserted: at('inserted') }
+  return after === 'recorded'
+    ? { recorded: pass }
+    : { inserted: (_block, table) => (table === after.inserted ? pass() : undefined) }
 }
 
 interface Opened {

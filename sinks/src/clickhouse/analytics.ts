@@ -50,6 +50,8 @@ const LONGEST_PAUSE = 10_000
 const STABLE_MS = 60_000
 const MAX_OPEN = 256
 const STOP_MS = 10_000
+/** Characters kept of what the process wrote to its standard error, for the reason of its end. */
+const LAST_WORDS = 500
 
 export function startAnalytics(settings: AnalyticsSettings): Analytics {
   const supervisor = new Supervisor(settings)
@@ -85,12 +87,18 @@ class Supervisor implements Analytics {
     const child = fork(CHILD, [], {
       execArgv: loaderFlags(),
       serialization: 'advanced',
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     })
     this.#child = child
+    let lastWords = ''
+    child.stderr?.on('data', (chunk: Buffer) => {
+      lastWords = `${lastWords}${chunk.toString()}`.slice(-LAST_WORDS)
+    })
     child.on('message', (message) => this.#hear(message as FromChild))
     child.on('error', (error) => this.#note({ code: null, message: error.message }))
-    child.on('exit', (code, signal) => this.#gone(child, signal ?? `exit code ${code}`))
+    child.on('exit', (code, signal) =>
+      this.#gone(child, `${signal ?? `exit code ${code}`} ${lastWords}`.trim()),
+    )
     // A crash point is passed once: the child that comes after must live.
     const { crash: _, ...lasting } = this.#settings
     this.#tell({ kind: 'open', settings: this.#restarts === 0 ? this.#settings : lasting })

@@ -13,8 +13,6 @@ import {
   type ClickHouseClientConfigOptions,
   createClient,
 } from '@clickhouse/client'
-import { Session } from 'chdb'
-import { createChdbConnection } from 'chdb/connection'
 import { OpportuneError } from '#engine'
 
 export interface ReadLimits {
@@ -99,13 +97,16 @@ export async function connect(options: DatabaseOptions, from: Credentials = {}):
 
 async function connectEmbedded(options: EmbeddedDatabase): Promise<Database> {
   const { path, maxMemory = 1024 * MIB, threads = 1 } = options
+  // Loaded on demand: it is a library of 500 MB that a remote database has no use for.
+  const { Session } = await import('chdb')
+  const { createChdbConnection } = await import('chdb/connection')
   // The engine belongs to the process; the first session decides how it starts.
   const engine = new Session(path, {
     connectionArgs: [`--max_server_memory_usage=${maxMemory}`, `--mark_cache_size=${32 * MIB}`],
   })
   const clients: ClickHouseClient[] = []
   const open = async (settings: Settings): Promise<ClickHouseClient> => {
-    const client = createClient({ connection: embeddedConnection(path) })
+    const client = createClient({ connection: ours(createChdbConnection({ path })) })
     clients.push(client)
     await client.command({ query: `CREATE DATABASE IF NOT EXISTS ${DATABASE}` })
     await client.command({ query: `USE ${DATABASE}` })
@@ -113,12 +114,13 @@ async function connectEmbedded(options: EmbeddedDatabase): Promise<Database> {
       await client.command({ query: `SET ${name} = ${value}` })
     return client
   }
-  const writer = new ClientWriter(await open({ max_threads: threads, max_insert_threads: 1 }))
+  const writing = await open({ max_threads: threads, max_insert_threads: 1 })
+  const writer = new ClientWriter(writing, cleaning(writing))
   const readers: Reader[] = []
-  for (let i = 0; i < READERS; i++)
-    readers.push(
-      new ClientReader(await open({ max_threads: threads, ...readSettings(options.read) })),
-    )
+  for (let i = 0; i < READERS; i++) {
+    const reading = await open({ max_threads: threads, ...readSettings(options.read) })
+    readers.push(new ClientReader(reading, cleaning(reading)))
+  }
   return {
     writer,
     readers,
@@ -129,13 +131,10 @@ async function connectEmbedded(options: EmbeddedDatabase): Promise<Database> {
   }
 }
 
+type Connection = NonNullable<ClickHouseClientConfigOptions['connection']>
+
 /** chdb was built against a copy of the client's types of its own; the shapes are the same. */
-const embeddedConnection = (
-  path: string,
-): NonNullable<ClickHouseClientConfigOptions['connection']> =>
-  createChdbConnection({ path }) as unknown as NonNullable<
-    ClickHouseClientConfigOptions['connection']
-  >
+const ours = (connection: object): Connection => connection as Connection
 
 async function connectRemote(options: RemoteDatabase, from: Credentials): Promise<Database> {
   const { database = DATABASE } = options
@@ -157,8 +156,8 @@ async function connectRemote(options: RemoteDatabase, from: Credentials): Promis
   const limits = readSettings(options.read)
   const reading = createClient({ ...common, database, clickhouse_settings: limits })
   return {
-    writer: new ClientWriter(writing),
-    readers: Array.from({ length: READERS }, () => new ClientReader(reading)),
+    writer: new ClientWriter(writing, asIs),
+    readers: Array.from({ length: READERS }, () => new ClientReader(reading, asIs)),
     close: async () => {
       await writing.close()
       await reading.close()
@@ -195,42 +194,80 @@ function readSettings(limits: ReadLimits = {}) {
 
 class ClientWriter implements Writer {
   readonly #client: ClickHouseClient
+  readonly #clean: Clean
 
-  constructor(client: ClickHouseClient) {
+  constructor(client: ClickHouseClient, clean: Clean) {
     this.#client = client
+    this.#clean = clean
   }
 
-  async command(sql: string, settings: Settings = {}): Promise<void> {
-    await this.#client.command({ query: sql, clickhouse_settings: settings })
+  command(sql: string, settings: Settings = {}): Promise<void> {
+    return this.#clean(async () => {
+      await this.#client.command({ query: sql, clickhouse_settings: settings })
+    })
   }
 
-  async rows<T>(sql: string): Promise<readonly T[]> {
-    const result = await this.#client.query({ query: sql, format: 'JSONEachRow' })
-    return result.json<T>()
+  rows<T>(sql: string): Promise<readonly T[]> {
+    return this.#clean(async () => {
+      const result = await this.#client.query({ query: sql, format: 'JSONEachRow' })
+      return result.json<T>()
+    })
   }
 
-  async insert(table: string, rows: readonly Row[], token?: string): Promise<void> {
-    // An embedded session keeps settings, so a token is always set: an old one must not stay on.
-    const clickhouse_settings = { insert_deduplication_token: token ?? '' }
-    const values = rows as Row[]
-    await this.#client.insert({ table, values, format: 'JSONEachRow', clickhouse_settings })
+  insert(table: string, rows: readonly Row[], token?: string): Promise<void> {
+    return this.#clean(async () => {
+      // An embedded session keeps settings, so a token is always set: an old one must not stay on.
+      const clickhouse_settings = { insert_deduplication_token: token ?? '' }
+      const values = rows as Row[]
+      await this.#client.insert({ table, values, format: 'JSONEachRow', clickhouse_settings })
+    })
   }
 }
 
 class ClientReader implements Reader {
   readonly #client: ClickHouseClient
+  readonly #clean: Clean
 
-  constructor(client: ClickHouseClient) {
+  constructor(client: ClickHouseClient, clean: Clean) {
     this.#client = client
+    this.#clean = clean
   }
 
-  async ask(sql: string, params: Readonly<Record<string, unknown>>): Promise<Answer> {
-    const result = await this.#client.query({
-      query: sql,
-      query_params: { ...params },
-      format: 'JSON',
+  ask(sql: string, params: Readonly<Record<string, unknown>>): Promise<Answer> {
+    return this.#clean(async () => {
+      const query_params = { ...params }
+      const result = await this.#client.query({ query: sql, query_params, format: 'JSON' })
+      const { meta, data } = await result.json<Row>()
+      return { columns: meta ?? [], rows: data }
     })
-    const { meta, data } = await result.json<Row>()
-    return { columns: meta ?? [], rows: data }
   }
+}
+
+/** Runs one statement and leaves nothing of it behind on its connection. */
+type Clean = <T>(statement: () => Promise<T>) => Promise<T>
+
+const asIs: Clean = (statement) => statement()
+
+/**
+ * chdb 3.4 keeps what a failed statement had already written and puts it in front of the connection's
+ * next answer. So a failure is followed by a statement whose answer is thrown away, until one comes
+ * back clean.
+ */
+const cleaning =
+  (client: ClickHouseClient): Clean =>
+  async (statement) => {
+    try {
+      return await statement()
+    } catch (error) {
+      await drain(client)
+      throw error
+    }
+  }
+
+async function drain(client: ClickHouseClient): Promise<void> {
+  for (let attempt = 0; attempt < 5; attempt++) {
+    const result = await client.query({ query: 'SELECT 1 AS clean', format: 'JSONEachRow' })
+    if ((await result.text()) === '{"clean":1}\n') return
+  }
+  throw new Error('the connection keeps giving back answers of former statements')
 }

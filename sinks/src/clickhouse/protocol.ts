@@ -16,7 +16,13 @@ export interface AnalyticsSettings {
   /** Least time between two blocks while the stream is not behind, in ms. Default 1,000. */
   readonly flushMs?: number
   /** Kills the process at the n-th passing of a point (from 1): for tests of recovery. */
-  readonly crash?: { readonly at: 'recorded' | 'inserted'; readonly n: number }
+  readonly crash?: CrashPoint
+}
+
+/** After a block was recorded, or after its rows for one table were inserted. */
+export interface CrashPoint {
+  readonly after: 'recorded' | { readonly inserted: string }
+  readonly n: number
 }
 
 export interface Failure {

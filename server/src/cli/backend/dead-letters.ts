@@ -5,7 +5,7 @@
  * back as the bytes it was. What an operator refused stands in the inbox's own form and becomes the
  * call it came from: same message id, so that an event that did count in part is not counted twice.
  */
-import { type DeadLetter as StoredLetter, OpportuneError } from '#engine'
+import { OpportuneError, type DeadLetter as StoredLetter } from '#engine'
 import type { CustomerEvent } from '#operators'
 import { TOPICS } from '../../app/topology.ts'
 import type { DeadLetter, DeadLetterPage, RedriveResult } from '../../http/views.ts'
@@ -66,7 +66,10 @@ async function* letters(log: ReadableLog, cursor: string | null): AsyncGenerator
 function placeOf(id: string): { readonly partition: number; readonly offset: number } {
   const [, partition, offset] = /^(\d{1,6})-(\d{1,15})$/.exec(id) ?? []
   if (partition === undefined || offset === undefined)
-    throw new OpportuneError('http_invalid_request', 'The cursor is not one of a page of dead letters.')
+    throw new OpportuneError(
+      'http_invalid_request',
+      'The cursor is not one of a page of dead letters.',
+    )
   return { partition: Number(partition), offset: Number(offset) }
 }
 
@@ -101,7 +104,9 @@ function eventIn(bytes: Buffer): CustomerEvent | null {
     return null
   }
   const inner = isObject(content) && isObject(content['event']) ? content['event'] : content
-  return isObject(inner) && typeof inner['messageId'] === 'string' && typeof inner['at'] === 'number'
+  return isObject(inner) &&
+    typeof inner['messageId'] === 'string' &&
+    typeof inner['at'] === 'number'
     ? (inner as unknown as CustomerEvent)
     : null
 }

@@ -2,7 +2,9 @@
  * The backend over HTTP. A problem that the server answers with becomes the error it was there, code
  * and all, so that it is told and exits as if it had happened here.
  */
-import { type ErrorCode, ERRORS, OpportuneError } from '#engine'
+import { copyFile } from 'node:fs/promises'
+import { ERRORS, type ErrorCode, OpportuneError } from '#engine'
+import type { Decision } from '#operators'
 import type { ApplyAnswer } from '../../http/ports.ts'
 import type {
   Applied,
@@ -11,9 +13,9 @@ import type {
   Profile,
   QueryResult,
   RedriveResult,
+  Savepoint,
   Topology,
 } from '../../http/views.ts'
-import type { Decision } from '#operators'
 import type { Backend, Explanation } from './port.ts'
 
 export interface HttpBackendOptions {
@@ -26,6 +28,7 @@ export interface HttpBackendOptions {
 
 const TIMEOUT_MS = 60_000
 const PROBE_MS = 2_000
+const SAVEPOINT_MS = 10 * 60_000
 
 export function httpBackend(options: HttpBackendOptions): Backend {
   const get = <T>(path: string): Promise<T> => request<T>(options, path)
@@ -34,11 +37,13 @@ export function httpBackend(options: HttpBackendOptions): Backend {
     requestText(options, `/api/v1/topology?format=${format}`)
   return {
     where: options.url,
-    profile: (customer) => get<Profile>(`/api/v1/customers/${encodeURIComponent(customer)}/profile`),
+    profile: (customer) =>
+      get<Profile>(`/api/v1/customers/${encodeURIComponent(customer)}/profile`),
     why: (id) => get<Explanation>(`/api/v1/decisions/${encodeURIComponent(id)}/why`),
     async decisions({ limit, customer }) {
       const filter = query({ limit, customer })
-      return (await get<{ decisions: readonly Decision[] }>(`/api/v1/decisions?${filter}`)).decisions
+      return (await get<{ decisions: readonly Decision[] }>(`/api/v1/decisions?${filter}`))
+        .decisions
     },
     topology: async () => ({
       data: await get<Topology>('/api/v1/topology?format=json'),
@@ -51,6 +56,17 @@ export function httpBackend(options: HttpBackendOptions): Backend {
       get<DeadLetterPage>(`/api/v1/dead-letters?${query({ limit, cursor, code })}`),
     redrive: (what) => post<RedriveResult>('/api/v1/dead-letters/redrive', what),
     applyDefinitions: (files) => applyOver(options, files),
+    async savepoint(out) {
+      const made = await request<Savepoint>(
+        { ...options, timeoutMs: SAVEPOINT_MS },
+        '/api/v1/savepoints',
+        {},
+      )
+      if (out === null) return made
+      // Only a server on this machine has its files here; another one's are named as they are.
+      await copyFile(made.path, out)
+      return { ...made, path: out }
+    },
     close: async () => {},
   }
 }
@@ -80,7 +96,9 @@ async function applyOver(
 
 function query(values: Readonly<Record<string, string | number | null>>): string {
   const set = Object.entries(values).filter((entry) => entry[1] !== null)
-  return new URLSearchParams(set.map(([name, value]) => [name, String(value)])).toString()
+  return new URLSearchParams(
+    set.map(([name, value]): [string, string] => [name, String(value)]),
+  ).toString()
 }
 
 async function request<T>(options: HttpBackendOptions, path: string, body?: unknown): Promise<T> {
@@ -131,5 +149,8 @@ function errorOf(problem: Readonly<Record<string, unknown>>, status: number): Op
     return new OpportuneError('server_foreign', `It answered ${status}: ${said}`)
   const known = code as ErrorCode
   const { remedy } = ERRORS[known]
-  return new OpportuneError(known, said.endsWith(remedy) ? said.slice(0, -remedy.length).trim() : said)
+  return new OpportuneError(
+    known,
+    said.endsWith(remedy) ? said.slice(0, -remedy.length).trim() : said,
+  )
 }

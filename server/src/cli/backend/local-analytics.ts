@@ -4,10 +4,19 @@ import { ProfileViewSchema } from '#operators'
 import { startAnalytics } from '#sinks'
 import type { LocalAnalytics } from './local.ts'
 
-/** @throws analytics_* */
-export async function openLocalAnalytics(directory: string): Promise<LocalAnalytics> {
+/**
+ * @param clickhouseUrl where the tables are elsewhere
+ * @throws analytics_*
+ */
+export async function openLocalAnalytics(
+  directory: string,
+  clickhouseUrl: string | undefined,
+): Promise<LocalAnalytics> {
   const analytics = startAnalytics({
-    database: { kind: 'embedded', path: resolve(directory, 'clickhouse') },
+    database:
+      clickhouseUrl === undefined
+        ? { kind: 'embedded', path: resolve(directory, 'clickhouse') }
+        : { kind: 'remote', url: clickhouseUrl },
     log: { kind: 'embedded', directory: resolve(join(directory, 'log')) },
     profileSchema: ProfileViewSchema,
   })
@@ -25,7 +34,7 @@ export async function openLocalAnalytics(directory: string): Promise<LocalAnalyt
       const { columns, rows } = await analytics.query(sql, params)
       return {
         columns: [...columns],
-        rows: rows.slice(0, maxRows).map((row) => [...row]),
+        rows: rows.slice(0, maxRows).map((row) => columns.map(({ name }) => row[name])),
         truncated: rows.length > maxRows,
         elapsed_ms: performance.now() - started,
       }

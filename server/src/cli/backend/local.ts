@@ -21,12 +21,12 @@ import { decisionChain } from '#sinks'
 import { applyDefinitions } from '../../app/activate.ts'
 import { App } from '../../app/app.ts'
 import { opportune, TOPICS } from '../../app/topology.ts'
+import type { QueryResult, Savepoint } from '../../http/views.ts'
 import { deadLetters, redrive } from './dead-letters.ts'
 import { findDecision, latestDecisions } from './decisions.ts'
 import { partitionsOf, type ReadableLog } from './newest.ts'
 import type { Backend, DescribedTopology, QueryRequest, RedriveWhat } from './port.ts'
 import { profileOf } from './profile-of.ts'
-import type { QueryResult } from '../../http/views.ts'
 
 /** Analytics over the same directory, started for one command. */
 export interface LocalAnalytics {
@@ -38,7 +38,7 @@ export interface LocalBackendOptions {
   readonly directory: string
   /** ms since 1970. */
   readonly now: () => number
-  readonly openAnalytics: (directory: string) => Promise<LocalAnalytics>
+  readonly openAnalytics: () => Promise<LocalAnalytics>
 }
 
 /** Partitions of a directory that has none yet; the number `start` uses. */
@@ -46,59 +46,61 @@ export const DEFAULT_PARTITIONS = 4
 
 /** @throws log_missing, log_corrupt, frame_version */
 export async function localBackend(options: LocalBackendOptions): Promise<Backend> {
-  const local = new Local(options, await openEmbeddedLogReadOnly(join(options.directory, 'log')))
+  const local = new Local(options)
+  // Now, so that a directory without a log is refused before anything is asked of it (L3).
+  await local.log()
   return {
     where: options.directory,
     profile: (customer) => local.profile(customer),
     async why(id) {
-      const found = await findDecision(local.log, id)
-      if (found === undefined) throw new OpportuneError('http_decision_unknown', 'Nothing was found.')
+      const found = await findDecision(await local.log(), id)
+      if (found === undefined)
+        throw new OpportuneError('http_decision_unknown', 'Nothing was found.')
       return found
     },
-    decisions: (filter) => latestDecisions(local.log, filter),
+    decisions: async (filter) => latestDecisions(await local.log(), filter),
     topology: () => local.topology(),
     query: (request) => local.query(request),
-    deadLetters: (filter) => deadLetters(local.log, filter),
+    deadLetters: async (filter) => deadLetters(await local.log(), filter),
     redrive: (what) => local.redrive(what),
     async applyDefinitions(files) {
       return applyDefinitions(await local.app(), files)
     },
+    savepoint: (out) => local.savepoint(out),
     close: () => local.close(),
   }
 }
 
 class Local {
   readonly #options: LocalBackendOptions
-  readonly #readOnly: ReadOnlyLog
+  #readOnly: ReadOnlyLog | null = null
   #app: App | null = null
   #analytics: LocalAnalytics | null = null
 
-  constructor(options: LocalBackendOptions, readOnly: ReadOnlyLog) {
+  constructor(options: LocalBackendOptions) {
     this.#options = options
-    this.#readOnly = readOnly
   }
 
-  get log(): ReadableLog {
+  /** L1; the app's own log where that is open, since LMDB opens a directory once in a process. */
+  async log(): Promise<ReadableLog> {
+    if (this.#app !== null) return this.#app.log
+    this.#readOnly ??= await openEmbeddedLogReadOnly(join(this.#options.directory, 'log'))
     return this.#readOnly
   }
 
   /** L2. */
   async app(): Promise<App> {
+    if (this.#app !== null) return this.#app
     const { directory, now } = this.#options
-    this.#app ??= await App.open({
-      directory,
-      durability: 'disk',
-      partitions: await this.#partitions(),
-      build: 'cli',
-      now,
-    })
+    const partitions = await this.#partitions()
+    await this.#closeReadOnly()
+    this.#app = await App.open({ directory, durability: 'disk', partitions, build: 'cli', now })
     return this.#app
   }
 
   async profile(customer: string) {
     const found = profileOf(await this.app(), customer)
-    if (found === undefined)
-      throw new OpportuneError('http_customer_unknown', 'Nothing was found.')
+    if (found === undefined) throw new OpportuneError('http_customer_unknown', 'Nothing was found.')
     return found
   }
 
@@ -108,23 +110,32 @@ class Local {
 
   async redrive(what: RedriveWhat) {
     const app = await this.app()
-    return redrive(this.log, what, (calls) => app.ingest(calls, this.#options.now()))
+    return redrive(app.log, what, (calls) => app.ingest(calls, this.#options.now()))
   }
 
   async query(request: QueryRequest): Promise<QueryResult> {
-    const { directory, openAnalytics } = this.#options
-    this.#analytics ??= await openAnalytics(directory)
+    this.#analytics ??= await this.#options.openAnalytics()
     return this.#analytics.query(request)
+  }
+
+  async savepoint(out: string | null): Promise<Savepoint> {
+    const { takeSavepoint } = await import('../../savepoint/index.ts')
+    return takeSavepoint(await this.app(), out)
   }
 
   async close(): Promise<void> {
     await this.#analytics?.stop()
-    await this.#readOnly.close()
+    await this.#closeReadOnly()
     await this.#app?.stop()
   }
 
+  async #closeReadOnly(): Promise<void> {
+    await this.#readOnly?.close()
+    this.#readOnly = null
+  }
+
   async #partitions(): Promise<number> {
-    return (await partitionsOf(this.log, TOPICS.customerInbox)) || DEFAULT_PARTITIONS
+    return (await partitionsOf(await this.log(), TOPICS.customerInbox)) || DEFAULT_PARTITIONS
   }
 }
 

@@ -21,7 +21,9 @@ export async function openBackend(
   const { url, data: directory = DEFAULT_DATA } = options
   if (url !== undefined) {
     if (!(await answers(url)))
-      throw new OpportuneError('server_unreachable', `No server of ours answers at ${url}.`, { url })
+      throw new OpportuneError('server_unreachable', `No server of ours answers at ${url}.`, {
+        url,
+      })
     return httpBackend({ url, token: io.env['OPPORTUNE_TOKEN'] })
   }
   const server = await readServerFile(directory)
@@ -30,8 +32,15 @@ export async function openBackend(
     return httpBackend({ url: server.url, token: credentials?.operatorToken })
   }
   const { localBackend } = await import('./local.ts')
-  const { openLocalAnalytics } = await import('./local-analytics.ts')
-  return localBackend({ directory, now: io.now, openAnalytics: openLocalAnalytics })
+  const clickhouseUrl = io.env['OPPORTUNE_CLICKHOUSE_URL']
+  return localBackend({
+    directory,
+    now: io.now,
+    async openAnalytics() {
+      const { openLocalAnalytics } = await import('./local-analytics.ts')
+      return openLocalAnalytics(directory, clickhouseUrl)
+    },
+  })
 }
 
 /** Opens, asks, closes. */

@@ -1,5 +1,6 @@
 /** `opportune apply`: definitions checked, then put in force as a whole, or refused as a whole. */
 import { type Command, Option } from 'commander'
+import type { OpportuneError } from '#engine'
 import type { DefinitionProblem } from '../../http/views.ts'
 import { declare, type Outcome, type Session } from '../command.ts'
 import { DetailedError } from '../failure.ts'
@@ -17,11 +18,15 @@ export function addApply(program: Command, session: Session): void {
     summary: 'Put definitions in force: triggers, campaigns, caps, quiet hours, channels.',
     description:
       'All of the directory or nothing of it: a wrong definition is named with file, line, path and reason, and those in force stay.',
-    examples: ['./bin/opportune apply examples/shop', './bin/opportune apply examples/shop --dry-run'],
+    examples: [
+      './bin/opportune apply examples/shop',
+      './bin/opportune apply examples/shop --dry-run',
+    ],
     options: [new Option('--dry-run', 'only check them'), ...sourceOptions()],
     async run({ options, args: [directory = '.'], io }) {
       const { definitionFiles } = await import('../../app/activate.ts')
       const files = definitionFiles(directory)
+      if (files.length === 0) throw await nothingIn(directory)
       if (options.dryRun) return check(files)
       const { withBackend } = await import('../backend/open.ts')
       const answer = await withBackend(options, io, (backend) => backend.applyDefinitions(files))
@@ -40,14 +45,24 @@ async function check(
   const read = readDefinitions(files)
   if (!read.ok) throw await refused(read.problems)
   const { version } = read.set
-  return { json: { version, checked: files.length }, text: `${files.length} files are right; they make the set ${version}\n` }
+  return {
+    json: { version, checked: files.length },
+    text: `${files.length} files are right; they make the set ${version}\n`,
+  }
+}
+
+/** Nothing is not the empty set: whoever names a wrong directory must not switch everything off. */
+async function nothingIn(directory: string): Promise<OpportuneError> {
+  const { OpportuneError } = await import('#engine')
+  return new OpportuneError('definitions_unreadable', `There are no YAML files in '${directory}'.`)
 }
 
 async function refused(problems: readonly DefinitionProblem[]): Promise<DetailedError> {
   const { OpportuneError } = await import('#engine')
-  const count = problems.length === 1 ? 'There is 1 problem.' : `There are ${problems.length} problems.`
+  const count =
+    problems.length === 1 ? 'There is 1 problem.' : `There are ${problems.length} problems.`
   return new DetailedError(
-    new OpportuneError('http_definitions_refused', count),
+    new OpportuneError('definitions_refused', count),
     { problems },
     problems.map(({ file, line, path, reason }) =>
       printable(`${file}:${line}${path === '' ? '' : ` ${path}`}: ${reason}`),

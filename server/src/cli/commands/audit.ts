@@ -15,7 +15,7 @@ export function addAudit(program: Command, session: Session): void {
     name: 'verify',
     summary: 'Check the chains of decisions and their seals; name the first bad record.',
     description:
-      'Reads the data directory itself, beside a running server. The proof is as good as the copy of the seals: --seals and --key should come from a place that the operator of the log cannot write to. Without them the directory\u2019s own are used, which shows accidents only.',
+      "Reads the data directory itself, beside a running server. The proof is as good as the copy of the seals: --seals and --key should come from a place that the operator of the log cannot write to. Without them the directory's own are used, which shows accidents only.",
     examples: [
       './bin/opportune audit verify',
       './bin/opportune audit verify --seals /mnt/elsewhere/seals.ndjson --key /mnt/elsewhere/audit.pub',

@@ -21,9 +21,13 @@ interface PipelineOptions {
 const events = (): Option =>
   new Option('--events <number>', 'how many').argParser(integer(1)).default(1_000_000)
 const seed = (): Option =>
-  new Option('--seed <number>', 'the same seed gives the same events').argParser(integer(0)).default(1)
+  new Option('--seed <number>', 'the same seed gives the same events')
+    .argParser(integer(0))
+    .default(1)
 const log = (): Option =>
-  new Option('--log <kind>', 'where topics are kept').choices(['memory', 'embedded']).default('memory')
+  new Option('--log <kind>', 'where topics are kept')
+    .choices(['memory', 'embedded'])
+    .default('memory')
 
 export function addBench(program: Command, session: Session): void {
   const bench = group(program, 'bench', 'Measure speed and memory on this machine.')
@@ -34,13 +38,16 @@ export function addBench(program: Command, session: Session): void {
     declare<QueryBenchOptions>(bench, session, {
       name: suite,
       summary,
-      description: 'Events per second, CPU, memory, and the ratio to a bare loop of the same run; the hash of the results is compared with its definition.',
+      description:
+        'Events per second, CPU, memory, and the ratio to a bare loop of the same run; the hash of the results is compared with its definition.',
       examples: [`./bin/opportune bench ${suite} --events 1000000 --seed 1 --log memory --json`],
       options: [
         events(),
         seed(),
         log(),
-        ...(suite === 'nexmark' ? [new Option('--query <name...>', 'only these: q0 q1 q2 q5 q7 q11 q17 q18')] : []),
+        ...(suite === 'nexmark'
+          ? [new Option('--query <name...>', 'only these: q0 q1 q2 q5 q7 q11 q17 q18')]
+          : []),
       ],
       async run({ options, progress }) {
         const { benchCommand } = await import('#benchmarks')
@@ -54,13 +61,20 @@ export function addBench(program: Command, session: Session): void {
     })
   declare<PipelineOptions>(bench, session, {
     name: 'pipeline',
-    summary: 'The whole path on a generated clickstream: most events per second, then latency at a rate.',
+    summary:
+      'The whole path on a generated clickstream: most events per second, then latency at a rate.',
     description: 'Open loop: an event that has to wait counts from when it should have been sent.',
-    examples: ['./bin/opportune bench pipeline --customers 100000 --events 500000 --rate 10000 --json'],
+    examples: [
+      './bin/opportune bench pipeline --customers 100000 --events 500000 --rate 10000 --json',
+    ],
     options: [
-      new Option('--customers <number>', 'how many are in state').argParser(integer(1)).default(10_000),
+      new Option('--customers <number>', 'how many are in state')
+        .argParser(integer(1))
+        .default(10_000),
       events(),
-      new Option('--rate <number>', 'events per second while latency is measured').argParser(integer(1)).default(10_000),
+      new Option('--rate <number>', 'events per second while latency is measured')
+        .argParser(integer(1))
+        .default(10_000),
       seed(),
     ],
     async run({ options, progress }) {

@@ -25,8 +25,12 @@ export function addChaos(program: Command, session: Session): void {
     options: [
       new Option('--log <kind>', 'the log to disturb').choices(['embedded']),
       new Option('--simulated', 'the simulated log').conflicts('log'),
-      new Option('--kills <number>', 'with --log: how often').argParser(integer(1, 100_000)).default(20),
-      new Option('--seeds <number>', 'with --simulated: how many runs').argParser(integer(1, 10_000_000)).default(100),
+      new Option('--kills <number>', 'with --log: how often')
+        .argParser(integer(1, 100_000))
+        .default(20),
+      new Option('--seeds <number>', 'with --simulated: how many runs')
+        .argParser(integer(1, 10_000_000))
+        .default(100),
       new Option('--seed <number>', 'the first seed').argParser(integer(0)).default(1),
     ],
     run: chaos,

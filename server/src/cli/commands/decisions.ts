@@ -16,7 +16,10 @@ export function addDecisions(program: Command, session: Session): void {
   declare<DecisionsOptions>(program, session, {
     name: 'decisions',
     summary: 'List the latest decisions, newest first.',
-    examples: ['./bin/opportune decisions --limit 5', './bin/opportune decisions --customer 13089 --json'],
+    examples: [
+      './bin/opportune decisions --limit 5',
+      './bin/opportune decisions --customer 13089 --json',
+    ],
     options: [
       new Option('--customer <id>', 'only those about this customer'),
       new Option('--limit <number>', 'how many').argParser(integer(1, MOST)).default(20),

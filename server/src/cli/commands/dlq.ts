@@ -26,7 +26,10 @@ export function addDlq(program: Command, session: Session): void {
     name: 'list',
     summary: 'List dead letters, newest first, with the reason for each.',
     description: 'With --json each has its original bytes (base64), which may be personal data.',
-    examples: ['./bin/opportune dlq list', './bin/opportune dlq list --code invalid_json --limit 10 --json'],
+    examples: [
+      './bin/opportune dlq list',
+      './bin/opportune dlq list --code invalid_json --limit 10 --json',
+    ],
     options: [
       new Option('--code <code>', 'only those refused for this reason'),
       new Option('--limit <number>', 'how many').argParser(integer(1, 100_000)).default(20),
@@ -42,12 +45,18 @@ export function addDlq(program: Command, session: Session): void {
   declare<RedriveOptions>(dlq, session, {
     name: 'redrive',
     summary: 'Send dead letters through the router again, after their cause was mended.',
-    description: 'What is refused again becomes a dead letter again; what was counted before is not counted twice.',
-    examples: ['./bin/opportune dlq redrive --id 0-17 0-21', './bin/opportune dlq redrive --code operator_failed'],
+    description:
+      'What is refused again becomes a dead letter again; what was counted before is not counted twice.',
+    examples: [
+      './bin/opportune dlq redrive --id 0-17 0-21',
+      './bin/opportune dlq redrive --code operator_failed',
+    ],
     options: [
       new Option('--id <id...>', 'these').conflicts('code'),
       new Option('--code <code>', 'the latest of this code'),
-      new Option('--limit <number>', 'with --code: how many at most').argParser(integer(1, 10_000)).default(10_000),
+      new Option('--limit <number>', 'with --code: how many at most')
+        .argParser(integer(1, 10_000))
+        .default(10_000),
       ...sourceOptions(),
     ],
     async run({ options, io }) {
@@ -59,7 +68,11 @@ export function addDlq(program: Command, session: Session): void {
       const { redriven, unknown } = result
       const none = unknown.map((one) => `no dead letter, or none that is an event: ${one}\n`)
       // Naming what is not there is bad input, though the others were sent.
-      return { json: result, text: `${redriven} sent again\n${none.join('')}`, exitCode: unknown.length > 0 ? 1 : 0 }
+      return {
+        json: result,
+        text: `${redriven} sent again\n${none.join('')}`,
+        exitCode: unknown.length > 0 ? 1 : 0,
+      }
     },
   })
 }
@@ -71,7 +84,11 @@ async function firstLetters(
 ): Promise<readonly DeadLetter[]> {
   const found: DeadLetter[] = []
   for (let cursor: string | null = null; ; ) {
-    const page = await backend.deadLetters({ limit: Math.min(PAGE, limit - found.length), cursor, code })
+    const page = await backend.deadLetters({
+      limit: Math.min(PAGE, limit - found.length),
+      cursor,
+      code,
+    })
     found.push(...page.dead_letters)
     cursor = page.next_cursor
     if (cursor === null || found.length >= limit) return found
@@ -82,7 +99,11 @@ function lettersText(letters: readonly DeadLetter[]): string {
   if (letters.length === 0) return 'no dead letters\n'
   const names = ['id', 'time', 'code', 'detail', 'from', 'bytes']
   return table(
-    names.map((name) => ({ name, right: name === 'bytes', ...(name === 'detail' ? { most: 60 } : {}) })),
+    names.map((name) => ({
+      name,
+      right: name === 'bytes',
+      ...(name === 'detail' ? { most: 60 } : {}),
+    })),
     letters.map(({ id, at, code, detail, source, size }) => [
       id,
       time(at),

@@ -17,15 +17,19 @@ export function addDoctor(program: Command, session: Session): void {
     examples: ['./bin/opportune doctor', './bin/opportune doctor --data /srv/opportune --json'],
     options: [
       dataOption(),
-      new Option('--port <number>', 'the port that the server would use').argParser(integer(0, 65_535)).default(8080),
+      new Option('--port <number>', 'the port that the server would use')
+        .argParser(integer(0, 65_535))
+        .default(8080),
       new Option('--host <address>', 'the address that it would listen on').default('127.0.0.1'),
     ],
-    async run({ options, progress }) {
+    async run({ options, io, progress }) {
       const { examine } = await import('../../doctor/examine.ts')
       const { reportText } = await import('../../doctor/report.ts')
       const { data: directory, port, host } = options
-      const report = await examine({ directory, port, host }, (done, total) =>
-        progress({ label: 'looking', done, total }),
+      const clickhouseUrl = io.env['OPPORTUNE_CLICKHOUSE_URL']
+      const report = await examine(
+        { directory, port, host, ...(clickhouseUrl === undefined ? {} : { clickhouseUrl }) },
+        (done, total) => progress({ label: 'looking', done, total }),
       )
       return { json: report, text: reportText(report), exitCode: report.ok ? 0 : 1 }
     },

@@ -12,7 +12,7 @@ export function addProfile(program: Command, session: Session): void {
   declare<ProfileOptions>(program, session, {
     name: 'profile',
     arguments: [['<customer>', 'a user id or an anonymous id; u:ID and a:ID say which']],
-    summary: 'Show one customer\u2019s profile.',
+    summary: "Show one customer's profile.",
     examples: ['./bin/opportune profile 13089', './bin/opportune profile u:13089 --verbose'],
     options: [
       new Option('--verbose', 'say what each field means, and show those that are not known'),

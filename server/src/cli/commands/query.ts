@@ -20,9 +20,14 @@ export function addQuery(program: Command, session: Session): void {
       './bin/opportune query "select * from decisions where customer_id = {who:String}" --param who=u:13089 --format csv',
     ],
     options: [
-      new Option('--param <name=value>', 'a value for {name:Type} in the SQL; may be repeated').argParser(pair),
+      new Option(
+        '--param <name=value>',
+        'a value for {name:Type} in the SQL; may be repeated',
+      ).argParser(pair),
       new Option('--format <name>', 'how to print rows').choices(ROW_FORMATS).default('table'),
-      new Option('--max-rows <number>', 'the most rows to print').argParser(integer(1, 10_000)).default(1_000),
+      new Option('--max-rows <number>', 'the most rows to print')
+        .argParser(integer(1, 10_000))
+        .default(1_000),
       ...sourceOptions(),
     ],
     async run({ options, args: [sql = ''], io, progress }) {

@@ -36,17 +36,38 @@ export function addReplay(program: Command, session: Session): void {
     ],
     options: [
       new Option('--format <name>', 'the format of FILE').choices(FORMATS),
-      new Option('--partitions <number>', 'partitions of the customer inbox').argParser(integer(1, 256)),
-      new Option('--batch <number>', 'records in a slice and in an append').argParser(integer(1, 1_000_000)),
-      new Option('--data <dir>', 'keep the engine\u2019s data here, and go on there after an interruption; with --verify: the directory that was recorded'),
-      new Option('--live-from <time>', 'records before this event time are history: they change state and propose nothing').argParser(instant),
+      new Option('--partitions <number>', 'partitions of the customer inbox').argParser(
+        integer(1, 256),
+      ),
+      new Option('--batch <number>', 'records in a slice and in an append').argParser(
+        integer(1, 1_000_000),
+      ),
+      new Option(
+        '--data <dir>',
+        "keep the engine's data here, and go on there after an interruption; with --verify: the directory that was recorded",
+      ),
+      new Option(
+        '--live-from <time>',
+        'records before this event time are history: they change state and propose nothing',
+      ).argParser(instant),
       new Option('--definitions <dir>', 'the definitions in force; else those of the example shop'),
-      new Option('--model <file>', 'the uplift model that scores; else the one that comes with the product'),
-      new Option('--no-model', 'score by the channels\u2019 priors alone'),
-      new Option('--from <savepoint>', 'a savepoint to begin at').conflicts(['format', 'partitions', 'batch', 'liveFrom', 'definitions', 'model']),
+      new Option(
+        '--model <file>',
+        'the uplift model that scores; else the one that comes with the product',
+      ),
+      new Option('--no-model', "score by the channels' priors alone"),
+      new Option('--from <savepoint>', 'a savepoint to begin at').conflicts([
+        'format',
+        'partitions',
+        'batch',
+        'liveFrom',
+        'definitions',
+        'model',
+      ]),
       new Option('--verify', 'compare with what was recorded'),
     ],
-    run: (call) => (call.options.from === undefined ? replayFile(call) : verify(call, call.options.from)),
+    run: (call) =>
+      call.options.from === undefined ? replayFile(call) : verify(call, call.options.from),
   })
 }
 
@@ -78,7 +99,7 @@ async function verify(call: Call<ReplayOptions>, savepoint: string): Promise<Out
   const { options, args } = call
   if (args.length > 0) throw new UsageError('FILE and --from do not go together')
   if (!options.verify) throw new UsageError('--from goes with --verify')
-  const { verifyCommand } = await import('../../savepoint/command.ts')
+  const { verifyCommand } = await import('../../savepoint/index.ts')
   const result = await verifyCommand(
     { directory: options.data ?? DEFAULT_DATA, savepoint },
     call.progress,

@@ -12,7 +12,8 @@ export function addSavepoint(program: Command, session: Session): void {
   declare<SavepointOptions>(program, session, {
     name: 'savepoint',
     summary: 'Write all state and positions into one file.',
-    description: 'A running server goes on meanwhile. Start from it elsewhere, on another number of partitions, or verify with `replay --from`.',
+    description:
+      'A running server goes on meanwhile. Start from it elsewhere, on another number of partitions, or verify with `replay --from`.',
     examples: ['./bin/opportune savepoint', './bin/opportune savepoint --out monday.savepoint'],
     options: [
       new Option('--out <file>', 'where it goes; else into the data directory'),

@@ -19,7 +19,10 @@ export function addStart(program: Command, session: Session): void {
     summary: 'Start the server: event log, decisions, analytics, HTTP.',
     description:
       'The first start imports a real shop (UCI Online Retail) and clickstream samples, then stays up for live events. Later starts resume where the last one was. Stop it with Ctrl-C; a second Ctrl-C does not wait.',
-    examples: ['./bin/opportune start', './bin/opportune start --data /srv/opportune --port 9000 --no-import'],
+    examples: [
+      './bin/opportune start',
+      './bin/opportune start --data /srv/opportune --port 9000 --no-import',
+    ],
     options: [
       dataOption(),
       new Option('--port <number>', 'the port for HTTP; 0 takes a free one')
@@ -27,17 +30,26 @@ export function addStart(program: Command, session: Session): void {
         .default(8080),
       new Option('--host <address>', 'the address to listen on').default('127.0.0.1'),
       new Option('--no-import', 'start empty: import neither the shop nor the samples'),
-      new Option('--durability <kind>', 'disk: commits survive a power cut; os: they survive the process')
+      new Option(
+        '--durability <kind>',
+        'disk: commits survive a power cut; os: they survive the process',
+      )
         .choices(['disk', 'os'])
         .default('disk'),
-      new Option('--partitions <number>', 'partitions of the customer inbox, for a new data directory')
+      new Option(
+        '--partitions <number>',
+        'partitions of the customer inbox, for a new data directory',
+      )
         .argParser(integer(1, 256))
         .default(4),
-      new Option('--clickhouse-url <address>', 'a ClickHouse server instead of the embedded one; user and password from the environment')
+      new Option(
+        '--clickhouse-url <address>',
+        'a ClickHouse server instead of the embedded one; user and password from the environment',
+      )
         .env('OPPORTUNE_CLICKHOUSE_URL')
         .argParser(webAddress),
     ],
-    async run({ options, io, progress, say }) {
+    async run({ options, io, progress, progressDone, say }) {
       const { startCommand } = await import('../../start/start.ts')
       const { data: directory, port, host, durability, partitions, clickhouseUrl } = options
       const running = await startCommand(
@@ -50,18 +62,18 @@ export function addStart(program: Command, session: Session): void {
           partitions,
           ...(clickhouseUrl === undefined ? {} : { clickhouseUrl }),
         },
-        { out: say, progress },
+        { out: say, progress: { update: progress, done: progressDone } },
       )
-      let stopping: Promise<void> | null = null
+      const stops: Promise<void>[] = []
       const off = io.onStopRequest(() => {
-        // Nothing uncommitted is lost by leaving at once: the next start goes on from the last epoch.
-        if (stopping !== null) process.exit(1)
+        // Leaving at once loses nothing committed: the next start goes on from the last epoch.
+        if (stops.length > 0) process.exit(1)
         say('stopping')
-        stopping = running.stop()
+        stops.push(running.stop())
       })
       try {
         await running.done
-        await stopping
+        await Promise.all(stops)
       } finally {
         off()
       }

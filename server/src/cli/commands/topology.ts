@@ -11,9 +11,14 @@ export function addTopology(program: Command, session: Session): void {
   declare<TopologyOptions>(program, session, {
     name: 'topology',
     summary: 'Show stages, operators and what feeds what.',
-    examples: ['./bin/opportune topology', './bin/opportune topology --format mermaid > topology.mmd'],
+    examples: [
+      './bin/opportune topology',
+      './bin/opportune topology --format mermaid > topology.mmd',
+    ],
     options: [
-      new Option('--format <name>', 'how to print it').choices(['text', 'json', 'mermaid']).default('text'),
+      new Option('--format <name>', 'how to print it')
+        .choices(['text', 'json', 'mermaid'])
+        .default('text'),
       ...sourceOptions(),
     ],
     async run({ options, io }) {

@@ -23,7 +23,7 @@ export function addTrain(program: Command, session: Session): void {
     name: 'uplift',
     summary: 'Train the uplift model on a randomised trial and write its artefact.',
     description:
-      'The file has the columns of the Hillstrom trial, plain or gzip. The artefact carries its data\u2019s fingerprint and its figures beside those of the baselines; FILE is replaced as a whole, or left alone when training fails.',
+      "The file has the columns of the Hillstrom trial, plain or gzip. The artefact carries its data's fingerprint and its figures beside those of the baselines; FILE is replaced as a whole, or left alone when training fails.",
     examples: [
       './bin/opportune train uplift --data examples/models/data/hillstrom.csv.gz --out model.json',
       './bin/opportune train uplift --data trial.csv --out model.json --folds 0 --json',
@@ -31,11 +31,17 @@ export function addTrain(program: Command, session: Session): void {
     options: [
       new Option('--data <file>', 'the trial').makeOptionMandatory(),
       new Option('--out <file>', 'where the artefact goes').makeOptionMandatory(),
-      new Option('--id <name>', 'the model\u2019s name'),
-      new Option('--outcome <name>', 'what it learns to bring about').choices(['visit', 'conversion']).default('visit'),
-      new Option('--seed <number>', 'the same seed and backend give the same weights').argParser(integer(0)).default(1),
+      new Option('--id <name>', "the model's name"),
+      new Option('--outcome <name>', 'what it learns to bring about')
+        .choices(['visit', 'conversion'])
+        .default('visit'),
+      new Option('--seed <number>', 'the same seed and backend give the same weights')
+        .argParser(integer(0))
+        .default(1),
       new Option('--epochs <number>', 'passes over the data').argParser(integer(1, 1_000)),
-      new Option('--folds <number>', 'folds to evaluate on; 0: no evaluation').argParser(integer(0, FOLDS)).default(FOLDS),
+      new Option('--folds <number>', 'folds to evaluate on; 0: no evaluation')
+        .argParser(integer(0, FOLDS))
+        .default(FOLDS),
       new Option('--backend <name>', 'what computes').choices(['tensorflow', 'wasm', 'cpu']),
     ],
     async run({ options, io, progress }) {

@@ -23,12 +23,21 @@ function figuresText(metrics: NonNullable<UpliftArtefact['metrics']>): string {
     metrics.uplift.map((row) => [
       row.arm,
       row.scorer,
-      ...[row.qini_sklift, row.qini_sklift_se, row.model_minus, row.model_minus_se, row.uplift_at_30].map(number),
+      ...[
+        row.qini_sklift,
+        row.qini_sklift_se,
+        row.model_minus,
+        row.model_minus_se,
+        row.uplift_at_30,
+      ].map(number),
     ]),
   )
   const policies = table(
     ['policy', 'value (dr)', '+-', 'ips', 'snips'].map((name, i) => ({ name, right: i > 0 })),
-    metrics.policies.map((row) => [row.policy, ...[row.dr, row.dr_se, row.ips, row.snips].map(number)]),
+    metrics.policies.map((row) => [
+      row.policy,
+      ...[row.dr, row.dr_se, row.ips, row.snips].map(number),
+    ]),
   )
   return `${metrics.protocol}, ${metrics.rows} rows\n\n${uplift}\n${policies}`
 }

@@ -5,29 +5,64 @@ import { number, printable, time, value } from '../text.ts'
 /** Every field of the profile stands in exactly one theme; a test compares them with the schema. */
 export const THEMES: readonly (readonly [theme: string, fields: readonly string[]])[] = [
   ['Customer', ['customer_id', 'as_of', 'lifecycle_stage', 'creation_date', 'acquisition_source']],
-  ['Contact', [
-    'first_name', 'last_name', 'email_address', 'phone', 'push_token',
-    'preferred_channel', 'contact_preferences', 'consents',
-  ]],
+  [
+    'Contact',
+    [
+      'first_name',
+      'last_name',
+      'email_address',
+      'phone',
+      'push_token',
+      'preferred_channel',
+      'contact_preferences',
+      'consents',
+    ],
+  ],
   ['Place', ['location_city', 'location_region', 'location_country', 'locale', 'time_zone']],
-  ['Orders', [
-    'total_orders', 'average_order_value', 'purchase_frequency', 'lifetime_value', 'spend_12_months',
-    'first_purchase_date', 'last_purchase_date', 'recency_days', 'has_ever_returned_item',
-    'product_categories_purchased', 'transaction_history',
-  ]],
-  ['Browsing', [
-    'first_seen_timestamp', 'last_seen_timestamp', 'session_count', 'avg_session_duration',
-    'product_views', 'viewed_product_pages', 'abandoned_cart_details', 'viewed_bestsellers_page',
-    'product_reviews_written', 'wishlist_items_count', 'interacted_with_content',
-  ]],
+  [
+    'Orders',
+    [
+      'total_orders',
+      'average_order_value',
+      'purchase_frequency',
+      'lifetime_value',
+      'spend_12_months',
+      'first_purchase_date',
+      'last_purchase_date',
+      'recency_days',
+      'has_ever_returned_item',
+      'product_categories_purchased',
+      'transaction_history',
+    ],
+  ],
+  [
+    'Browsing',
+    [
+      'first_seen_timestamp',
+      'last_seen_timestamp',
+      'session_count',
+      'avg_session_duration',
+      'product_views',
+      'viewed_product_pages',
+      'abandoned_cart_details',
+      'viewed_bestsellers_page',
+      'product_reviews_written',
+      'wishlist_items_count',
+      'interacted_with_content',
+    ],
+  ],
   ['Activity', ['activity_1h', 'activity_24h', 'activity_7d', 'activity_30d', 'activity_90d']],
   ['Scores', ['rfm_recency', 'rfm_frequency', 'rfm_monetary', 'cut_points']],
 ]
 
 /** Fields that hold an instant, besides the lists that do. */
 const INSTANTS = new Set([
-  'as_of', 'creation_date', 'first_purchase_date', 'last_purchase_date',
-  'first_seen_timestamp', 'last_seen_timestamp',
+  'as_of',
+  'creation_date',
+  'first_purchase_date',
+  'last_purchase_date',
+  'first_seen_timestamp',
+  'last_seen_timestamp',
 ])
 /** Entries of a list shown; the rest is counted. */
 const SHOWN = 5
@@ -98,6 +133,13 @@ const record = (of: object): string =>
 
 function part(name: string, of: unknown): string {
   if (typeof of === 'number') return /(^|_)at$/.test(name) ? time(of) : number(of)
-  if (Array.isArray(of)) return `(${of.length}) ${of.slice(0, SHOWN).map((inner) => `[${inner !== null && typeof inner === 'object' ? record(inner) : value(inner)}]`).join(' ')}`
+  if (Array.isArray(of))
+    return `(${of.length}) ${of
+      .slice(0, SHOWN)
+      .map(
+        (inner) =>
+          `[${inner !== null && typeof inner === 'object' ? record(inner) : value(inner)}]`,
+      )
+      .join(' ')}`
   return value(of)
 }

@@ -20,7 +20,13 @@ function asTable({ columns, rows, truncated, elapsed_ms }: QueryResult): string 
   const shown = columns.map(({ name, type }) => ({ name, right: isNumeric(type), most: 60 }))
   const count = `${rows.length} ${rows.length === 1 ? 'row' : 'rows'}`
   const more = truncated ? ', and there are more (--max-rows)' : ''
-  const body = columns.length === 0 ? '' : table(shown, rows.map((row) => row.map(value)))
+  const body =
+    columns.length === 0
+      ? ''
+      : table(
+          shown,
+          rows.map((row) => row.map(value)),
+        )
   return `${body}${count}${more}, ${Math.round(elapsed_ms)} ms\n`
 }
 
@@ -33,11 +39,14 @@ const csv = ({ columns, rows }: QueryResult): string =>
 
 function csvField(of: unknown): string {
   if (of === null || of === undefined) return ''
-  const text = typeof of === 'string' ? of : typeof of === 'object' ? JSON.stringify(of) : String(of)
+  const text = typeof of === 'string' ? of : JSON.stringify(of)
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
 
 const objects = ({ columns, rows }: QueryResult): string =>
   rows
-    .map((row) => `${JSON.stringify(Object.fromEntries(columns.map(({ name }, i) => [name, row[i]])))}\n`)
+    .map(
+      (row) =>
+        `${JSON.stringify(Object.fromEntries(columns.map(({ name }, i) => [name, row[i]])))}\n`,
+    )
     .join('')

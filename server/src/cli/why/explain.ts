@@ -28,7 +28,9 @@ function outcome(decision: Decision): string[] {
     `Decision ${printable(decision_id)} about ${printable(customer_id)}, ${time(timestamp)}`,
     '',
     verdictOn(decision),
-    ...(continues === null ? [] : [`It takes up decision ${printable(continues)}, which had waited.`]),
+    ...(continues === null
+      ? []
+      : [`It takes up decision ${printable(continues)}, which had waited.`]),
   ]
 }
 
@@ -73,7 +75,7 @@ function candidates({ chosen, rejected, confidence_score: confidence }: Decision
 }
 
 function worth({ effect, effectSd, worth: net, arm }: Candidate): string {
-  const from = arm === null ? 'from the channel\u2019s prior' : printable(`from the model, arm ${arm}`)
+  const from = arm === null ? "from the channel's prior" : printable(`from the model, arm ${arm}`)
   return `expected effect ${points(effect)} +- ${points(effectSd)} points (${from}), worth ${number(net)}`
 }
 
@@ -97,12 +99,17 @@ function verdictLine(verdict: Verdict): string {
 
 /** Names of fields as words; what ends in `at` is an instant. */
 const facts = (known: JsonObject): string[] =>
-  Object.entries(known).map(
-    ([name, of]) =>
-      `${printable(name.replaceAll('_', ' '))} ${
-        /(^|_)(at|until)$/.test(name) && typeof of === 'number' ? time(of) : value(of)
-      }`,
-  )
+  Object.entries(known).map(([name, of]) => `${words(name)} ${fact(name, of)}`)
+
+const words = (name: string): string => printable(name.replaceAll('_', ' '))
+
+function fact(name: string, of: unknown): string {
+  if (typeof of === 'number' && /(^|_)(at|until)$/.test(name)) return time(of)
+  if (typeof of !== 'object' || of === null || Array.isArray(of)) return value(of)
+  return Object.entries(of)
+    .map(([inner, deeper]) => `${words(inner)} ${value(deeper)}`)
+    .join(', ')
+}
 
 function versions({ versions: of, agent, propensity }: Decision): string[] {
   return [

@@ -169,30 +169,19 @@ describe('transport faults', () => {
   const big = (bytes: number): string => JSON.stringify({ ...KEYED, x: 'x'.repeat(bytes) })
 
   test.each([
-    ['broken JSON', '/v1/track', '{"a":', {}, 'http_malformed_json'],
-    ['an empty body', '/v1/track', '', {}, 'http_malformed_json'],
-    ['no UTF-8', '/v1/track', Buffer.from([0x22, 0xc3, 0x28, 0x22]), {}, 'http_malformed_json'],
-    ['a call over 32 KB', '/v1/track', big(32 * 1024), {}, 'http_body_too_large'],
-    ['a batch over 500 KB', '/v1/batch', big(500 * 1024), {}, 'http_body_too_large'],
-    ['2,501 events', '/v1/batch', { batch: Array(2_501).fill({}) }, {}, 'http_batch_too_long'],
-    ['no list', '/v1/batch', KEYED, {}, 'http_malformed_batch'],
-    [
-      'a bomb',
-      '/v1/batch',
-      gzipSync(Buffer.alloc(50_000_000)),
-      { 'content-encoding': 'gzip' },
-      'http_body_too_large',
-    ],
-    [
-      'a cut stream',
-      '/v1/batch',
-      gzipSync(big(9)).subarray(0, 20),
-      { 'content-encoding': 'gzip' },
-      'http_body_corrupt',
-    ],
-  ])('[H2][H3] %s is a 400, and nothing is taken', async (_name, url, body, headers, code) => {
+    ['broken JSON', '/v1/track', '{"a":', 'http_malformed_json'],
+    ['an empty body', '/v1/track', '', 'http_malformed_json'],
+    ['no UTF-8', '/v1/track', Buffer.from([0x22, 0xc3, 0x28, 0x22]), 'http_malformed_json'],
+    ['a call over 32 KB', '/v1/track', big(32 * 1024), 'http_body_too_large'],
+    ['a batch over 500 KB', '/v1/batch', big(500 * 1024), 'http_body_too_large'],
+    ['2,501 events', '/v1/batch', { batch: Array(2_501).fill({}) }, 'http_batch_too_long'],
+    ['no list', '/v1/batch', KEYED, 'http_malformed_batch'],
+    ['a bomb', '/v1/batch', gzipSync(Buffer.alloc(50_000_000)), 'http_body_too_large'],
+    ['a cut stream', '/v1/batch', gzipSync(big(9)).subarray(0, 20), 'http_body_corrupt'],
+  ])('[H2][H3] %s is a 400, and nothing is taken', async (_name, url, body, code) => {
     const { post, system } = start()
-    const answer = await post(url, body, headers)
+    const packed = Buffer.isBuffer(body) && body[0] === 0x1f
+    const answer = await post(url, body, packed ? { 'content-encoding': 'gzip' } : {})
     expect(answer.json()).toMatchObject({ status: 400, success: false, code })
     expect(answer.statusCode).toBe(400)
     expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/)

@@ -25,14 +25,9 @@ describe('the Node library of Segment, unmodified, over a socket', () => {
     await analytics.closeAndFlush({ timeout: 5_000 })
     expect(errors).toEqual([])
     const events = system.received.map((it) => JSON.parse(it.record) as Record<string, unknown>)
-    expect(events.map((it) => it['type']).sort()).toEqual([
-      'alias',
-      'group',
-      'identify',
-      'page',
-      'screen',
-      'track',
-    ])
+    expect(new Set(events.map((it) => it['type']))).toEqual(
+      new Set(['alias', 'group', 'identify', 'page', 'screen', 'track']),
+    )
     expect(events.find((it) => it['type'] === 'track')).toMatchObject({
       userId: 'u1',
       event: 'Order Completed',

@@ -21,7 +21,7 @@ export const CALL_BYTES = 32 * 1024
 export const BATCH_BYTES = 500 * 1024
 export const BATCH_EVENTS = 2_500
 /** A batch's context is copied into each event; this bounds what one request may so become. */
-export const STAMPED_BYTES = 8 * 1024 * 1024
+const STAMPED_BYTES = 8 * 1024 * 1024
 
 /** A request's events before they are received: their stamp is the last thing they get. */
 export interface Taken {

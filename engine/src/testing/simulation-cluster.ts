@@ -1,0 +1,309 @@
+/**
+ * Several processes of one topology on the simulated log, in virtual time, and everything that can
+ * happen to them.
+ *
+ * Owns the log, the clock, the processes and their disks. One call of `beat` is one thing that happens:
+ * a process works on, time passes, one is killed between two steps, stopped, started again, or comes
+ * back elsewhere while its former self still runs. What happens is drawn from the seed and depends on
+ * nothing else, so that a run can be repeated.
+ *
+ * V1 A process fails only with what the log may answer (crashed, fenced, unknown); anything else is a
+ *    finding.
+ * V2 A disk outlives its process, but for what was being written.
+ */
+import { findError, OpportuneError } from '../errors.ts'
+import type { OutgoingRecord } from '../log/port.ts'
+import type { FaultPlan, FaultPoint } from '../log/simulated/faults.ts'
+import { createSimulatedLog, type SimulatedLog } from '../log/simulated/log.ts'
+import type { Prng } from '../log/simulated/prng.ts'
+import { Worker, type WorkerOptions } from '../runtime/worker.ts'
+import { KeyedState, type MemoryBackend, memoryBackend } from '../state/index.ts'
+import type { Plan } from '../topology/plan.ts'
+import { Gate } from './simulation-gate.ts'
+import { VirtualTime } from './simulation-time.ts'
+
+/** How often what happens: per step of a worker, per fault point of the log, per beat. */
+export interface Disturbance {
+  /** Kill -9 between two steps of a worker. */
+  kill: number
+  log: Partial<Record<FaultPoint, number>>
+  /** Per beat: a graceful stop, a stale owner, a compaction. */
+  stop: number
+  usurp: number
+  compact: number
+}
+
+export const CALM: Disturbance = { kill: 0, log: {}, stop: 0, usurp: 0, compact: 0 }
+
+export interface ClusterOptions {
+  readonly plan: Plan
+  /** Names of the processes. */
+  readonly ids: readonly string[]
+  readonly prng: Prng
+  readonly startAt: number
+  readonly disturbance: Disturbance
+  readonly worker: Pick<WorkerOptions, 'slice' | 'timersPerSlice' | 'checkpointEveryMs'>
+  /** Values per transaction of a checkpoint, decoded keys in memory: small, so that all paths are taken. */
+  readonly state: { readonly checkpointSlice?: number; readonly maxKeys?: number; readonly checkpointBytes?: number }
+}
+
+/** A process that ran into something no process should. */
+export class Finding extends Error {
+  override readonly name = 'Finding'
+}
+
+const ENDS = ['log_crashed', 'log_fenced', 'log_commit_unknown', 'state_unwritable']
+const QUIET_ROUNDS = 3
+const MAX_ROUNDS = 20_000
+/** Beyond this, whatever is to be settled is left alone. */
+const CALM_AFTER = 300
+
+interface Process {
+  readonly id: string
+  readonly gate: Gate
+  readonly worker: Worker
+  /** What it is doing; null between two cycles. */
+  doing: Promise<void> | null
+  started: boolean
+  /** Somebody else lives under its name: it has to find out. */
+  stale: boolean
+}
+
+export class Cluster {
+  readonly log: SimulatedLog
+  readonly time: VirtualTime
+  /** What happened, by kind. */
+  readonly happened = new Map<string, number>()
+  readonly #options: ClusterOptions
+  readonly #disturbance: Disturbance
+  readonly #disks = new Map<string, Map<string, MemoryBackend>>()
+  #processes: Process[] = []
+  #finding: Finding | null = null
+
+  constructor(options: ClusterOptions) {
+    this.#options = options
+    this.#disturbance = options.disturbance
+    this.time = new VirtualTime(options.startAt)
+    const faults: FaultPlan = { seed: options.prng.below(0x7fff_ffff), probability: this.#disturbance.log }
+    this.log = createSimulatedLog({
+      faults,
+      now: () => this.time.now,
+      scheduler: this.time,
+      slowMs: 40,
+      revokeMs: 100,
+      keepPlaceMs: 300,
+      markers: options.prng.below(2) === 0,
+    })
+  }
+
+  get workers(): readonly Worker[] {
+    return this.#processes.filter((process) => !process.stale).map((process) => process.worker)
+  }
+
+  /** Appends as a producer does that repeats what it is not sure of; each record gets there once. */
+  async append(topic: string, records: readonly OutgoingRecord[]): Promise<void> {
+    await this.log.ensureTopics(this.#options.plan.topics)
+    const before = await this.#count(topic)
+    for (;;)
+      try {
+        const appender = this.log.appender()
+        await appender.append(topic, 0, records)
+        await appender.close()
+        return
+      } catch (error) {
+        this.#note(`append: ${codeOf(error)}`)
+        if (!ENDS.includes(codeOf(error))) throw error
+        if ((await this.#count(topic)) > before) return
+      }
+  }
+
+  /** One thing happens. */
+  async beat(): Promise<void> {
+    const { prng } = this.#options
+    const { stop, usurp, compact } = this.#disturbance
+    const draw = prng.next()
+    const chosen = this.#processes[prng.below(Math.max(1, this.#processes.length))]
+    if (draw < stop) await this.#stop(chosen)
+    else if (draw < stop + usurp) this.#usurp(chosen)
+    else if (draw < stop + usurp + compact) await this.#compact()
+    else if (draw < 0.2) this.time.advance(this.time.now + 1 + prng.below(30))
+    else if (draw < 0.3 || this.#processes.length === 0) this.#startOne()
+    else if (chosen !== undefined) this.#work(chosen)
+    await turn()
+    this.#raise()
+  }
+
+  /** Until everything appended is processed and every process is up. @throws Finding */
+  async settle(): Promise<void> {
+    for (let quiet = 0, round = 0; quiet < QUIET_ROUNDS; round++) {
+      if (round === CALM_AFTER) this.#calm()
+      if (round > MAX_ROUNDS) throw new Finding(`does not settle: ${await this.#standing()}`)
+      for (const process of this.#processes) this.#work(process)
+      this.#startOne()
+      this.time.advance(this.time.now + 1)
+      await turn()
+      this.#raise()
+      quiet = (await this.#settled()) ? quiet + 1 : 0
+    }
+  }
+
+  // --- what happens
+
+  #work(process: Process): void {
+    if (process.doing === null && process.started && process.gate.open)
+      this.#do(process, async () => void (await process.worker.cycle(0)))
+  }
+
+  #do(process: Process, what: () => Promise<void>): void {
+    process.doing = what().then(
+      () => {
+        process.doing = null
+      },
+      (error: unknown) => this.#died(process, error),
+    )
+  }
+
+  /** Starts the first that does not run. */
+  #startOne(): void {
+    const id = this.#options.ids.find((name) => !this.#processes.some((p) => p.id === name && !p.stale))
+    if (id === undefined) return
+    const process = this.#make(id, this.#disks.get(id) ?? new Map<string, MemoryBackend>())
+    this.#processes.push(process)
+    this.#do(process, async () => {
+      await process.worker.start()
+      process.started = true
+    })
+  }
+
+  async #stop(process: Process | undefined): Promise<void> {
+    if (process === undefined || process.doing !== null || process.stale) return
+    this.#note('stop')
+    this.#do(process, async () => {
+      await process.worker.stop()
+      process.gate.close()
+      this.#forget(process)
+    })
+  }
+
+  /** The process comes back elsewhere, with an empty disk, while its former self goes on for a while. */
+  #usurp(process: Process | undefined): void {
+    if (process === undefined || process.stale) return
+    this.#note('usurp')
+    process.stale = true
+    this.#disks.delete(process.id)
+  }
+
+  async #compact(): Promise<void> {
+    const topics = this.#options.plan.topics.filter((topic) => topic.cleanup === 'compact')
+    const topic = topics[this.#options.prng.below(topics.length)]
+    if (topic === undefined || (await this.log.topics()).length === 0) return
+    this.#note('compact')
+    await this.log.compact(topic.name, this.#options.prng.below(topic.partitions))
+  }
+
+  #kill(process: Process): void {
+    process.gate.close()
+    this.#forget(process)
+    if (process.stale) return
+    const disk = this.#disks.get(process.id)
+    for (const [task, backend] of disk ?? []) disk?.set(task, backend.crash())
+  }
+
+  #died(process: Process, error: unknown): void {
+    if (!process.gate.open) return
+    const code = codeOf(error)
+    this.#note(`died: ${code}`)
+    if (!ENDS.includes(code))
+      this.#finding ??= new Finding(`${process.id} died of ${error instanceof Error ? error.stack : String(error)}`)
+    this.#kill(process)
+  }
+
+  #forget(process: Process): void {
+    this.#processes = this.#processes.filter((other) => other !== process)
+  }
+
+  #make(id: string, disk: Map<string, MemoryBackend>): Process {
+    this.#disks.set(id, disk)
+    const gate = new Gate(this.log)
+    const { plan, state } = this.#options
+    const worker = new Worker({
+      plan,
+      log: gate.log,
+      id,
+      build: 'simulated',
+      now: () => this.time.now,
+      tickMs: 1,
+      ...this.#options.worker,
+      openState: (task, slots) => {
+        const backend = disk.get(task) ?? memoryBackend()
+        disk.set(task, backend)
+        return { backend, store: new KeyedState({ slots, backend, ...state }) }
+      },
+      onStep: (step) => {
+        if (!gate.open) throw new OpportuneError('log_crashed', 'This process has ended.')
+        if (this.#disturbance.kill === 0 || this.#options.prng.next() >= this.#disturbance.kill) return
+        this.#note(`kill: ${step}`)
+        this.#kill(process)
+        throw new OpportuneError('log_crashed', `Killed at ${step}.`)
+      },
+    })
+    const process: Process = { id, gate, worker, doing: null, started: false, stale: false }
+    return process
+  }
+
+  // --- how it stands
+
+  #calm(): void {
+    Object.assign(this.#disturbance, { ...CALM, log: this.#disturbance.log })
+    for (const point of Object.keys(this.#disturbance.log)) delete this.#disturbance.log[point as FaultPoint]
+  }
+
+  async #settled(): Promise<boolean> {
+    const { ids, plan } = this.#options
+    if (this.#processes.length !== ids.length || this.#processes.some((p) => p.stale || !p.started)) return false
+    let tasks = 0
+    for (const { worker } of this.#processes) {
+      tasks += worker.tasks.length
+      if ((await lagOf(worker)) > 0) return false
+    }
+    return tasks === plan.stages.reduce((sum, stage) => sum + stage.partitions, 0)
+  }
+
+  async #standing(): Promise<string> {
+    const lines: string[] = []
+    for (const { id, worker, started, stale, doing } of this.#processes)
+      lines.push(`${id} ${JSON.stringify({ started, stale, busy: doing !== null, lag: await lagOf(worker), tasks: worker.tasks.map((t) => t.id) })}`)
+    return lines.join('; ')
+  }
+
+  async #count(topic: string): Promise<number> {
+    const reader = this.log.reader()
+    let count = 0
+    for (let offset = 0; ; ) {
+      const batch = await reader.read({ topic, partition: 0 }, offset, { maxRecords: 1_000, maxBytes: 1 << 20 })
+      if (batch === undefined) break
+      count += batch.length
+      offset = batch.nextOffset
+    }
+    await reader.close()
+    return count
+  }
+
+  #note(what: string): void {
+    this.happened.set(what, (this.happened.get(what) ?? 0) + 1)
+  }
+
+  #raise(): void {
+    if (this.#finding !== null) throw this.#finding
+  }
+}
+
+const codeOf = (error: unknown): string => findError(error)?.code ?? 'none'
+
+/** A worker whose log went away has no lag to tell; its next cycle finds out. */
+const lagOf = (worker: Worker): Promise<number> => worker.lag().catch(() => 1)
+
+/** Lets what waits for nothing but its turn run: twice, because some of it starts more. */
+async function turn(): Promise<void> {
+  for (let n = 0; n < 2; n++) await new Promise((resolve) => setImmediate(resolve))
+}

@@ -1,0 +1,194 @@
+/**
+ * Deterministic simulation: one seed is one input and one course of events. The input runs twice, once
+ * undisturbed in one process and once through everything that can happen (see `Cluster`), and both must
+ * come to the same: every record of every sink topic, in order for each key, and the whole state.
+ *
+ * What comes out may not depend on offsets: dead letters are compared without theirs.
+ */
+import { Prng } from '../log/simulated/prng.ts'
+import type { FaultPoint } from '../log/simulated/faults.ts'
+import type { SimulatedLog } from '../log/simulated/log.ts'
+import { mergeStored } from '../state/savepoint.ts'
+import type { Plan } from '../topology/plan.ts'
+import { CALM, Cluster, type ClusterOptions, type Disturbance, Finding } from './simulation-cluster.ts'
+import { type Scenario, type SimulationStep, START, shopScenario } from './simulation-shop.ts'
+
+export interface SimulationReport {
+  readonly seed: number
+  /** Records of the undisturbed run that the disturbed one lacks. */
+  readonly lost: number
+  /** Records that the disturbed run has more often, or alone. */
+  readonly duplicated: number
+  /** Keys whose records came in another order. */
+  readonly disordered: number
+  readonly state_mismatches: number
+  /** What a process died of that it should not have, or that it never settled; null: nothing. */
+  readonly finding: string | null
+  /** Records of all sinks in the undisturbed run. */
+  readonly outputs: number
+  /** What was done to the processes and the log, by kind. */
+  readonly happened: Readonly<Record<string, number>>
+}
+
+export const isSound = (report: SimulationReport): boolean =>
+  report.finding === null &&
+  report.lost + report.duplicated + report.disordered + report.state_mismatches === 0
+
+export async function simulate(seed: number, scenario: Scenario = shopScenario): Promise<SimulationReport> {
+  const steps = scenario.steps(new Prng(seed))
+  const prng = new Prng(seed ^ 0x5eed)
+  const plan = scenario.topology(1 + prng.below(4)).build()
+  const expected = await undisturbed(plan, steps)
+  const cluster = new Cluster(disturbed(plan, prng))
+  let finding: string | null = null
+  try {
+    await run(cluster, steps, prng)
+  } catch (error) {
+    if (!(error instanceof Finding)) throw error
+    finding = error.message
+  }
+  const happened = new Map(cluster.happened)
+  for (const { point } of cluster.log.faults) happened.set(point, (happened.get(point) ?? 0) + 1)
+  const differences = finding === null ? compare(expected, await outcome(plan, cluster)) : NO_DIFFERENCES
+  const outputs = [...expected.outputs.values()].reduce((sum, list) => sum + list.length, 0)
+  return { seed, ...differences, finding, outputs, happened: Object.fromEntries([...happened].sort()) }
+}
+
+async function undisturbed(plan: Plan, steps: readonly SimulationStep[]): Promise<Outcome> {
+  const cluster = new Cluster({ plan, ids: ['only'], prng: new Prng(1), startAt: START, disturbance: { ...CALM }, worker: {}, state: {} })
+  for (const step of steps)
+    if (step === 'barrier') await cluster.settle()
+    else await cluster.append(step.topic, step.records)
+  await cluster.settle()
+  return outcome(plan, cluster)
+}
+
+/** Every run is disturbed in ways of its own: few faults or many, of a few kinds or of all. */
+function disturbed(plan: Plan, prng: Prng): ClusterOptions {
+  const rate = [0.002, 0.01, 0.03][prng.below(3)] as number
+  const log: Partial<Record<FaultPoint, number>> = {}
+  for (const point of POINTS) if (prng.below(3) > 0) log[point] = rate
+  const disturbance: Disturbance = {
+    kill: prng.below(3) * rate,
+    log,
+    stop: prng.below(3) * 0.01,
+    usurp: prng.below(3) * 0.01,
+    compact: prng.below(3) * 0.02,
+  }
+  return {
+    plan,
+    ids: ['w0', 'w1', 'w2'].slice(0, 1 + prng.below(3)),
+    prng,
+    startAt: START,
+    disturbance,
+    worker: {
+      slice: { maxRecords: 1 + prng.below(12), maxBytes: 1 << 20 },
+      timersPerSlice: 1 + prng.below(6),
+      checkpointEveryMs: 1 + prng.below(60),
+    },
+    state: { checkpointSlice: 1 + prng.below(4), maxKeys: 2 + prng.below(6), checkpointBytes: 2_000 },
+  }
+}
+
+const POINTS: readonly FaultPoint[] = [
+  'begin:crash', 'begin:revoke', 'write:crash', 'write:lost', 'commit:slow', 'commit:retriable',
+  'commit:abortable', 'commit:fenced', 'commit:lost', 'commit:torn', 'commit:crash-before',
+  'commit:crash-after', 'append:crash-before', 'append:crash-after', 'poll:crash', 'poll:lost',
+]
+
+async function run(cluster: Cluster, steps: readonly SimulationStep[], prng: Prng): Promise<void> {
+  for (const step of steps) {
+    if (step === 'barrier') {
+      await cluster.settle()
+      continue
+    }
+    // In parts, so that the processes are anywhere when the next one comes.
+    for (let from = 0; from < step.records.length; ) {
+      const to = from + 1 + prng.below(8)
+      await cluster.append(step.topic, step.records.slice(from, to))
+      from = to
+      for (let beats = prng.below(12); beats > 0; beats--) await cluster.beat()
+    }
+  }
+  await cluster.settle()
+}
+
+// --- outcomes
+
+interface Outcome {
+  /** Values by topic and key (by partition where there is no key), in their order. */
+  readonly outputs: ReadonlyMap<string, readonly string[]>
+  readonly state: ReadonlyMap<string, string>
+}
+
+async function outcome(plan: Plan, cluster: Cluster): Promise<Outcome> {
+  return { outputs: await outputsOf(plan, cluster.log), state: stateOf(cluster) }
+}
+
+async function outputsOf(plan: Plan, log: SimulatedLog): Promise<Map<string, string[]>> {
+  const sinks = new Set(plan.stages.flatMap((s) => s.nodes.flatMap((n) => (n.kind === 'sink' ? [n.spec.topic] : []))))
+  const outputs = new Map<string, string[]>()
+  const reader = log.reader()
+  for (const { name, partitions } of plan.topics) {
+    if (!sinks.has(name) && name !== plan.deadLetters) continue
+    for (let partition = 0; partition < partitions; partition++)
+      for (let offset = 0; ; ) {
+        const batch = await reader.read({ topic: name, partition }, offset, { maxRecords: 1_000, maxBytes: 1 << 20 })
+        if (batch === undefined) break
+        for (let i = 0; i < batch.length; i++) {
+          const value = Buffer.from(batch.value(i) ?? []).toString()
+          const key = batch.key(i)
+          const letter = name === plan.deadLetters
+          const place = letter ? value : `${name} ${key === null ? `partition ${partition}` : Buffer.from(key).toString()}`
+          const list = outputs.get(letter ? `${name} ${JSON.parse(value).bytes}` : place) ?? []
+          list.push(letter ? withoutOffset(value) : value)
+          outputs.set(letter ? `${name} ${JSON.parse(value).bytes}` : place, list)
+        }
+        offset = batch.nextOffset
+      }
+  }
+  await reader.close()
+  return outputs
+}
+
+const withoutOffset = (letter: string): string => JSON.stringify({ ...JSON.parse(letter), offset: 0 })
+
+function stateOf(cluster: Cluster): Map<string, string> {
+  const state = new Map<string, string>()
+  for (const task of cluster.workers.flatMap((worker) => worker.tasks)) {
+    state.set(`${task.id} shared`, JSON.stringify([...task.shared]))
+    for (const [slot, , key, value] of mergeStored([task.store.stored()]))
+      state.set(`${task.stage.id} ${slot} ${key}`, Buffer.from(value).toString('latin1'))
+  }
+  return state
+}
+
+const NO_DIFFERENCES = { lost: 0, duplicated: 0, disordered: 0, state_mismatches: 0 }
+
+function compare(expected: Outcome, actual: Outcome): typeof NO_DIFFERENCES {
+  const found = { ...NO_DIFFERENCES }
+  for (const place of new Set([...expected.outputs.keys(), ...actual.outputs.keys()])) {
+    const [before, after] = [expected.outputs.get(place) ?? [], actual.outputs.get(place) ?? []]
+    const lost = missing(before, after)
+    const duplicated = missing(after, before)
+    found.lost += lost
+    found.duplicated += duplicated
+    if (lost + duplicated === 0 && before.some((value, i) => value !== after[i])) found.disordered++
+  }
+  for (const key of new Set([...expected.state.keys(), ...actual.state.keys()]))
+    if (expected.state.get(key) !== actual.state.get(key)) found.state_mismatches++
+  return found
+}
+
+/** How many of `from` are not in `other`, each counted as often as it is there. */
+function missing(from: readonly string[], other: readonly string[]): number {
+  const left = new Map<string, number>()
+  for (const value of other) left.set(value, (left.get(value) ?? 0) + 1)
+  let lacking = 0
+  for (const value of from) {
+    const count = left.get(value) ?? 0
+    if (count === 0) lacking++
+    else left.set(value, count - 1)
+  }
+  return lacking
+}
