@@ -1,2 +1,16 @@
-/** What the command line measures with. */
+/** Benchmarks of the engine's queries; `bench pipeline` measures the whole product elsewhere. */
 export { type ClickstreamEvent, clickstream, introductions } from '../pipeline/clickstream.ts'
+export { ENGINE_QUERIES, type EngineQuery } from './engine/run.ts'
+export {
+  benchCommand,
+  type BenchOptions,
+  type BenchProgress,
+  benchQuery,
+  type BenchReport,
+  isEngineQuery,
+  NEXMARK_QUERIES,
+  type QueryReport,
+  type Spread,
+  whereTimeGoes,
+} from './runner/bench.ts'
+export type { Shares } from './runner/job.ts'

@@ -103,3 +103,8 @@ test('--help and --version load commander and nothing else that is large', () =>
   const large = [...loadedBy(entry)].filter((name) => !name.startsWith('node:'))
   expect(large).toEqual(['commander'])
 })
+
+test('the doctor comes without any layer: it is asked when one does not load', () => {
+  const entry = join(dirname(fileURLToPath(import.meta.url)), 'doctor', 'examine.ts')
+  expect([...loadedBy(entry)].filter((name) => name.startsWith('#'))).toEqual([])
+})

@@ -3,8 +3,8 @@ import type { EngineQuery } from '../engine/run.ts'
 import type { QueryResult } from '../verification.ts'
 
 export interface Job {
-  /** `oracle` computes what the hash must be and measures nothing. */
-  readonly kind: 'engine' | 'bare' | 'oracle'
+  /** `oracle` computes what the hash must be and measures nothing; `profile` answers `Shares`. */
+  readonly kind: 'engine' | 'bare' | 'oracle' | 'profile'
   readonly query: EngineQuery
   readonly events: number
   readonly seed: number
@@ -23,4 +23,10 @@ export interface Outcome extends QueryResult {
   readonly epochs: number
   /** The most memory that was resident at any time, loading the input and warming up included. */
   readonly rssPeakMb: number
+}
+
+/** Microseconds an event, by part of the engine. */
+export interface Shares {
+  readonly parts: Readonly<Record<string, number>>
+  readonly total: number
 }

@@ -262,20 +262,26 @@ class ProjectionReader {
   /** Reads a number into `#value`. */
   #number(at: number): number {
     const bytes = this.#bytes
-    const end = this.#skipNumber(at)
-    if (end === IN_DOUBT) return IN_DOUBT
     const negative = bytes[at] === MINUS
+    const first = negative ? at + 1 : at
+    // 15 digits are exact whatever they are, and there is no carry to care for.
+    const limit = Math.min(this.#end, first + 15)
     let value = 0
-    let p = negative ? at + 1 : at
-    // 15 digits are exact whatever they are.
-    if (end - p <= 15)
-      for (; p < end; p++) {
-        const digit = (bytes[p] as number) - ZERO
-        if (digit < 0 || digit > 9) break
-        value = value * 10 + digit
-      }
-    if (p === end) this.#value = negative ? -value : value
-    else this.#value = Number(this.#buffer.toString('latin1', at, end))
+    let p = first
+    let c = 0
+    while (p < limit) {
+      c = bytes[p] as number
+      if (c < ZERO || c > NINE) break
+      value = value * 10 + c - ZERO
+      p++
+    }
+    const whole = p < limit && c !== POINT && (c | 0x20) !== 0x65
+    if (whole && p > first && (bytes[first] !== ZERO || p === first + 1)) {
+      this.#value = negative ? -value : value
+      return p
+    }
+    const end = this.#skipNumber(at)
+    if (end !== IN_DOUBT) this.#value = Number(this.#buffer.toString('latin1', at, end))
     return end
   }
 

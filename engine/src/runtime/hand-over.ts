@@ -47,7 +47,7 @@ export function packHandOver(packing: Packing): HandOver {
       store.clear(entry, slot, now)
     }
   }
-  for (const timer of [...store.timers(entry)])
+  for (const timer of store.timers(entry))
     if (timer.slot !== packing.except) store.cancelTimer(entry, timer.slot, timer.name)
   return { from: entry.key, link: packing.link, states }
 }

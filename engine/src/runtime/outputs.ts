@@ -137,6 +137,9 @@ export interface OutputOptions {
   readonly inboxes: readonly { readonly topic: string; readonly partitions: number; readonly carriesTime: boolean }[]
 }
 
+/** Where `toInbox` sends; looked up once, not for every record. */
+export type InboxPartitions = readonly Destination[]
+
 export class Outputs {
   readonly #options: OutputOptions
   readonly #frames = new Map<string, FrameDestination[]>()
@@ -175,10 +178,16 @@ export class Outputs {
     for (let i = 0; i < this.#touchedCount; i++) this.#touched[i]?.cutBack()
   }
 
-  /** To one partition of an inbox, by key; to all of them where the item has no key. */
-  toInbox<T>(topic: string, item: FrameItem, value: T, codec: Codec<T>): void {
+  /** The partitions of an inbox that the stage feeds, for `toInbox`. */
+  inbox(topic: string): InboxPartitions {
     const partitions = this.#frames.get(topic)
     assert(partitions !== undefined, `the stage feeds ${topic}`)
+    return partitions
+  }
+
+  /** To one partition of an inbox, by key; to all of them where the item has no key. */
+  toInbox<T>(inbox: InboxPartitions, item: FrameItem, value: T, codec: Codec<T>): void {
+    const partitions = inbox as readonly FrameDestination[]
     // With one partition the key's group does not matter, and is not worked out.
     if (partitions.length === 1) this.#add(partitions[0], item, value, codec)
     else if (item.key !== null) this.#add(partitions[partitionOf(keyGroup(item.key), partitions.length)], item, value, codec)

@@ -16,6 +16,7 @@ import {
   type Layout,
   restoreState,
   type SlotSpec,
+  storedVersion,
   usableCheckpoint,
 } from '../state/index.ts'
 import { broadcastOf, changeFromRecord, TASK_SLOT } from './changelog.ts'
@@ -39,12 +40,15 @@ export interface RestoreOptions {
   readonly drops: readonly string[]
 }
 
-/** @returns the layout that this run's checkpoints note. @throws state_vanished, state_version, state_mismatch */
+/**
+ * @returns the layout that this run's checkpoints note
+ * @throws state_vanished, state_version, state_mismatch
+ */
 export async function restoreTask(options: RestoreOptions): Promise<Layout> {
   const { task, state, committed } = options
   const epoch = committed?.epoch ?? 0
   const stored = state?.backend.note()
-  const { layout } = checkLayout(stored?.layout ?? [], options.slots, options.drops)
+  const layout = new StoredLayout(options, stored?.layout ?? [])
   const note = state === null ? undefined : await usableCheckpoint(state.backend, epoch)
   const start = note?.task === undefined ? null : decodeWhole(note.task)
   let restored = await catchUp(options, layout, start, note?.changelogOffset)
@@ -59,26 +63,60 @@ export async function restoreTask(options: RestoreOptions): Promise<Layout> {
       { task: task.id },
     )
   if (restored !== null) task.restore(restored)
-  return layout
+  return layout.current
+}
+
+/**
+ * The layout of all stored state: what the checkpoint notes, and what the changelog behind it holds.
+ * Without a checkpoint (the process was killed before its first, or it was discarded) the changelog
+ * alone tells which operators and versions wrote it.
+ */
+class StoredLayout {
+  /** Grows while the changelog is read; a checkpoint on the way notes what was read up to it. */
+  readonly current: { id: string; version: number }[]
+  readonly #options: Pick<RestoreOptions, 'slots' | 'drops'>
+  readonly #checked = new Map<string, number>()
+
+  constructor(options: Pick<RestoreOptions, 'slots' | 'drops'>, noted: Layout) {
+    this.#options = options
+    this.current = [...checkLayout(noted, options.slots, options.drops).layout]
+  }
+
+  /** @throws state_vanished, state_version */
+  take(change: Change): void {
+    if (change.value === null || change.slot.startsWith('~')) return
+    const version = storedVersion(change.value)
+    if (this.#checked.get(change.slot) === version) return
+    this.#checked.set(change.slot, version)
+    const { layout } = checkLayout(
+      [{ id: change.slot, version }],
+      this.#options.slots,
+      this.#options.drops,
+    )
+    for (const [i, { id, version: oldest }] of layout.entries()) {
+      const known = this.current[i]
+      if (known?.id === id && oldest < known.version) this.current[i] = { id, version: oldest }
+    }
+  }
 }
 
 /** Reads the changelog from `from` on; null where the task never committed. */
 async function catchUp(
   options: RestoreOptions,
-  layout: Layout,
+  layout: StoredLayout,
   start: TaskState | null,
   from: number | undefined,
 ): Promise<TaskState | null> {
   const { task, state } = options
   const found = new Found(task.id, start)
-  const changelog = epochs(options, found, start === null ? 0 : (from ?? 0))
+  const changelog = epochs(options, { found, layout }, start === null ? 0 : (from ?? 0))
   if (state === null) for await (const _ of changelog) continue
   else
     await restoreState({
       store: state.store,
       note: start === null ? undefined : state.backend.note(),
       changelog,
-      layout,
+      layout: layout.current,
       taskState: () => encodeWhole(found.state ?? EMPTY),
     })
   return found.state
@@ -115,7 +153,7 @@ class Found {
 /** The changelog epoch by epoch, as `restoreState` wants it. */
 async function* epochs(
   options: RestoreOptions,
-  found: Found,
+  { found, layout }: { readonly found: Found; readonly layout: StoredLayout },
   from: number,
 ): AsyncGenerator<ChangelogBatch> {
   let changes: Change[] = []
@@ -125,7 +163,10 @@ async function* epochs(
       if (key === null) continue
       const change = changeFromRecord(key, batch.value(i))
       const kind = found.take(change)
-      if (kind === 'state') changes.push(change)
+      if (kind === 'state') {
+        layout.take(change)
+        changes.push(change)
+      }
       if (kind !== 'epoch') continue
       yield { epoch: found.state?.epoch ?? 0, nextOffset: batch.offset(i) + 1, changes }
       changes = []

@@ -82,7 +82,9 @@ function shop(partitions = 1, startsIn: 'live' | 'history' = 'live') {
   }).broadcastTo(inbox, limit, jsonCodec())
   const switched = inbox.stream().process(switchboard)
   switched.forward.into(inbox, (v) => v.user, { loop: true })
-  switched.visit.process(adder).rows.sink('rows', { topic: 'rows', codec: rows, key: (r) => r.user })
+  switched.visit
+    .process(adder)
+    .rows.sink('rows', { topic: 'rows', codec: rows, key: (r) => r.user })
   return t
 }
 
@@ -107,13 +109,15 @@ describe('tasks', () => {
     await driver.stop()
   })
 
-  test('[O1] [E2] a key\'s due timer fires before its record, with its own due time as now', async () => {
+  test("[O1] [E2] a key's due timer fires before its record, with its own due time as now", async () => {
     const driver = await TestDriver.start(shop())
     await driver.pipe('visits', [visit('a', 1)], { at: 10 })
     await driver.pipe('visits', [visit('b', 5)], { at: 20 })
     await driver.pipe('visits', [visit('a', 2)], { at: 500 })
     await driver.settle()
-    expect((await driver.read('rows', rows)).map((r) => `${r.user} ${r.what} @${r.now} ${r.total}`)).toEqual([
+    expect(
+      (await driver.read('rows', rows)).map((r) => `${r.user} ${r.what} @${r.now} ${r.total}`),
+    ).toEqual([
       'a visit @10 1',
       'b visit @20 5',
       'a quiet live @110 1',
@@ -125,7 +129,11 @@ describe('tasks', () => {
 
   test('[E2] timers beyond the budget fire in the next slices, in the same order', async () => {
     const driver = await TestDriver.start(shop(), { timersPerSlice: 2 })
-    await driver.pipe('visits', ['e', 'd', 'c', 'b', 'a'].map((u) => visit(u, 1)), { at: 10 })
+    await driver.pipe(
+      'visits',
+      ['e', 'd', 'c', 'b', 'a'].map((u) => visit(u, 1)),
+      { at: 10 },
+    )
     await driver.control('visits', { mark: 1_000 })
     await driver.settle()
     const fired = (await driver.read('rows', rows)).filter((r) => r.what.startsWith('quiet'))
@@ -140,8 +148,15 @@ describe('tasks', () => {
     expect((await driver.read('rows', rows)).map((r) => r.total)).toEqual([1, 3])
     const letters = await driver.read('dead-letters', jsonCodec<DeadLetter>())
     expect(letters).toHaveLength(1)
-    expect(letters[0]).toMatchObject({ code: 'operator_failed', reason: 'unlucky', by: 'inbox', topic: 'inbox' })
-    expect(JSON.parse(Buffer.from(letters[0]?.bytes ?? '', 'base64').toString())).toEqual(visit('a', 13))
+    expect(letters[0]).toMatchObject({
+      code: 'operator_failed',
+      reason: 'unlucky',
+      by: 'inbox',
+      topic: 'inbox',
+    })
+    expect(JSON.parse(Buffer.from(letters[0]?.bytes ?? '', 'base64').toString())).toEqual(
+      visit('a', 13),
+    )
     await driver.stop()
   })
 
@@ -158,12 +173,114 @@ describe('tasks', () => {
     await driver.stop()
   })
 
+  test('[O4] now never goes back for a key, and a timer armed for the past fires at once', async () => {
+    const hasty = operator({
+      id: 'hasty',
+      state: stateSpec<number>({ version: 1, initial: 0 }),
+      outputs: { rows: output<Row>() },
+      onRecord(visit: Visit, cx) {
+        cx.setTimer('past', cx.now - visit.n)
+        cx.emit('rows', { user: cx.key, what: `visit of ${cx.time}`, now: cx.now, total: 0 })
+      },
+      onTimer(name, cx) {
+        cx.emit('rows', { user: cx.key, what: name, now: cx.now, total: 0 })
+      },
+    })
+    const t = topology('hasty-shop')
+    t.source<Visit>('visits', {
+      topic: 'visits',
+      codec: visits,
+      clock: { kind: 'event', disorder: 0, idle: 'hold' },
+      time: (v) => v.at,
+    })
+      .keyBy('inbox', (v) => v.user, { codec: visits })
+      .process(hasty)
+      .rows.sink('rows', { topic: 'rows', codec: rows })
+    const driver = await TestDriver.start(t)
+    await driver.pipe('visits', [visit('a', 7, 100), visit('a', 5_000, 40), visit('a', 1, 200)])
+    await driver.settle()
+    expect((await driver.read('rows', rows)).map((r) => `${r.what} @${r.now}`)).toEqual([
+      'visit of 100 @100',
+      'past @100',
+      'visit of 40 @100',
+      'past @100',
+      'visit of 200 @200',
+      'past @200',
+    ])
+    await driver.stop()
+  })
+
+  test('[U2] one destination gets everything in the order it was emitted, whatever its key', async () => {
+    const driver = await TestDriver.start(shop())
+    const told = ['c', 'a', 'b', 'a', 'c', 'a'].map((user, i) => visit(user, i + 1))
+    await driver.pipe('limits', [{ limit: 0 }])
+    await driver.settle()
+    await driver.pipe('visits', told)
+    await driver.settle()
+    expect((await driver.inbox('inbox')).flatMap((r) => (r.key === null ? [] : [r.value]))).toEqual(
+      told,
+    )
+    const seen = (await driver.read('rows', rows)).map((r) => `${r.user} ${r.what}`)
+    expect(seen).toEqual(told.flatMap((v) => [`${v.user} visit`, `${v.user} over`]))
+    await driver.stop()
+  })
+
+  test('[U3] time passes on every partition downstream, with records for others or with none at all', async () => {
+    const driver = await TestDriver.start(shop(8))
+    const users = Array.from({ length: 32 }, (_, i) => `user-${i}`)
+    await driver.pipe(
+      'visits',
+      users.map((u) => visit(u, 1)),
+      { at: 10 },
+    )
+    const quiet = async () =>
+      (await driver.read('rows', rows)).filter((r) => r.what.startsWith('quiet')).map((r) => r.user)
+    await driver.settle()
+    expect(await quiet()).toEqual([])
+    await driver.pipe('visits', [visit('another', 1)], { at: 110 })
+    await driver.settle()
+    expect((await quiet()).sort()).toEqual(users.toSorted())
+    await driver.control('visits', { mark: 300 })
+    await driver.settle()
+    expect(await quiet()).toHaveLength(33)
+    await driver.stop()
+  })
+
+  test('[E3] an error that is not about the record stops the task, and nothing of it is seen', async () => {
+    const hidden = operator({
+      id: 'hidden',
+      state: stateSpec<number>({ version: 1, initial: 0 }),
+      outputs: { rows: output<Row>() },
+      onRecord(v: Visit, cx) {
+        cx.emit('rows', { user: v.user, what: 'visit', now: cx.now, total: cx.shared(limit) })
+      },
+    })
+    const t = topology('hidden-shop')
+    t.source<Visit>('visits', {
+      topic: 'visits',
+      codec: visits,
+      clock: { kind: 'append', idle: 'hold' },
+    })
+      .keyBy('inbox', (v) => v.user, { codec: visits })
+      .process(hidden)
+      .rows.sink('rows', { topic: 'rows', codec: rows })
+    const driver = await TestDriver.start(t)
+    await driver.pipe('visits', [visit('a', 1)])
+    await expect(driver.settle()).rejects.toThrow('topology_undeclared_read')
+    expect(await driver.read('rows', rows)).toEqual([])
+    expect(await driver.read('dead-letters', jsonCodec<DeadLetter>())).toEqual([])
+    await driver.stop()
+  })
+
   test('broadcasts reach every task, fold in order, survive a crash', async () => {
     const driver = await TestDriver.start(shop(4))
     await driver.pipe('limits', [{ limit: 4 }])
     await driver.settle()
     await driver.crash()
-    await driver.pipe('visits', ['a', 'b', 'c', 'd', 'e', 'f'].map((u) => visit(u, 5)))
+    await driver.pipe(
+      'visits',
+      ['a', 'b', 'c', 'd', 'e', 'f'].map((u) => visit(u, 5)),
+    )
     await driver.settle()
     const over = (await driver.read('rows', rows)).filter((r) => r.what === 'over')
     expect(over.map((r) => r.user).sort()).toEqual(['a', 'b', 'c', 'd', 'e', 'f'])
@@ -172,7 +289,13 @@ describe('tasks', () => {
 
   test('[H1] [H2] a hand-over moves state once, forwards what comes later, repeats change nothing', async () => {
     const driver = await TestDriver.start(shop(4))
-    await driver.pipe('visits', [visit('a', 1), visit('a-main', 10), visit('a', 2), visit('a', -1), visit('a', 4)])
+    await driver.pipe('visits', [
+      visit('a', 1),
+      visit('a-main', 10),
+      visit('a', 2),
+      visit('a', -1),
+      visit('a', 4),
+    ])
     await driver.settle()
     expect(driver.state('inbox', 'adder', 'a')).toBe(0)
     expect(driver.state('inbox', 'adder', 'a-main')).toBe(17)
@@ -191,11 +314,10 @@ describe('tasks', () => {
       await driver.control('visits', { mark: 1_000 })
       await driver.settle()
       const quiet = (await driver.read('rows', rows)).filter((r) => r.what.startsWith('quiet'))
-      expect(quiet.map((r) => `${r.user} ${r.what} ${r.now}`).sort(), `${partitions} partitions`).toEqual([
-        'a quiet live 110',
-        'b quiet live 205',
-        'c quiet live 500',
-      ])
+      expect(
+        quiet.map((r) => `${r.user} ${r.what} ${r.now}`).sort(),
+        `${partitions} partitions`,
+      ).toEqual(['a quiet live 110', 'b quiet live 205', 'c quiet live 500'])
       await driver.stop()
     }
   })

@@ -190,7 +190,7 @@ export class Task implements ContextHost {
     if (current.entry === null) return
     const handOver = packHandOver({ store, entry: current.entry, except: from, link, operators: this.stage.operators, now: current.now })
     const item = { edge: MERGE_EDGE, key: target, mode: current.mode, time: current.time, mark: this.#outputs.mark }
-    this.#outputs.toInbox(this.stage.topic, item, handOver, handOverCodec)
+    this.#outputs.toInbox(this.#outputs.inbox(this.stage.topic), item, handOver, handOverCodec)
   }
 
   #runSource(batch: LogBatch): void {

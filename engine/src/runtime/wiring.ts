@@ -98,7 +98,10 @@ function step(node: Exclude<TopologyNode, ProcessNode>, parts: Parts): Accept {
     case 'flatMap':
       return (value) => {
         tally.values++
-        for (const each of node.expand(value, current)) next(each)
+        const expanded = node.expand(value, current)
+        // An iterator for each record costs more than most expansions do.
+        if (Array.isArray(expanded)) for (let i = 0; i < expanded.length; i++) next(expanded[i])
+        else for (const each of expanded) next(each)
       }
     case 'branch': {
       const emit = parts.feeds(node, node.names) as Emit<Outputs>
@@ -122,13 +125,13 @@ function step(node: Exclude<TopologyNode, ProcessNode>, parts: Parts): Accept {
 function intoInbox(node: TopologyNode & { kind: 'into' | 'broadcast' }, parts: Parts): Accept {
   const { current, outputs, tally } = parts
   const item: FrameItem = { edge: node.edge, key: null, mode: 'live', time: 0, mark: 0 }
-  const topic = node.inbox.id
+  const inbox = outputs.inbox(node.inbox.id)
   const send = (value: unknown, codec: Codec<unknown>): void => {
     tally.values++
     item.mode = current.mode
     item.time = current.time
     item.mark = outputs.mark
-    outputs.toInbox(topic, item, value, codec)
+    outputs.toInbox(inbox, item, value, codec)
   }
   if (node.kind === 'broadcast') return (value) => send(value, node.codec)
   const { codec } = node.inbox.spec

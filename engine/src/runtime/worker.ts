@@ -15,14 +15,13 @@ import { ByteWriter } from '../codec/bytes.ts'
 import { assert, findError, OpportuneError } from '../errors.ts'
 import type { EventLog, LogBatch, LogMember, TopicPartition } from '../log/port.ts'
 import { partitionKey } from '../log/port.ts'
-import type { CheckpointBackend, KeyedState, Layout, SlotSpec } from '../state/index.ts'
+import type { CheckpointBackend, KeyedState, SlotSpec } from '../state/index.ts'
 import type { Millis } from '../time.ts'
 import type { Plan, Stage } from '../topology/plan.ts'
 import { changesToRecords } from './changelog.ts'
-import { restoreTask } from './restore.ts'
+import { changelogEnd, changelogOf, openRunning, type Running, restoreRunning } from './running.ts'
 import { type SliceLimits, SliceSize } from './slice-size.ts'
-import { statelessStore } from './stateless.ts'
-import { Task } from './task.ts'
+import type { Task } from './task.ts'
 import { encodeWhole } from './task-state.ts'
 
 export type WorkerStep =
@@ -71,15 +70,10 @@ export interface OpenedState {
   readonly backend: CheckpointBackend
 }
 
-interface Running {
-  readonly task: Task
+interface Claim {
   readonly at: TopicPartition
-  readonly state: OpenedState | null
-  readonly slots: readonly SlotSpec[]
-  layout: Layout
-  position: number
-  checkpointing: Promise<void> | null
-  checkpointedAt: Millis
+  /** What `#owned` holds for as long as the partition stays ours. */
+  readonly token: object
 }
 
 const RETRIES = 5
@@ -88,6 +82,8 @@ export class Worker {
   readonly #options: WorkerOptions
   readonly #stages: ReadonlyMap<string, Stage>
   readonly #running = new Map<string, Running>()
+  /** One token per partition that is ours: a new one each time it is claimed. */
+  readonly #owned = new Map<string, object>()
   readonly #sliceSize = new SliceSize()
   readonly #scratch = new ByteWriter(64 * 1024)
   #member: LogMember | null = null
@@ -98,7 +94,8 @@ export class Worker {
   /** What a claim or a checkpoint in the background died of. */
   #failure: unknown = null
   #claiming: Promise<void> = Promise.resolve()
-  #inFlight: Promise<void> = Promise.resolve()
+  /** The epoch that runs; null between two epochs. */
+  #inFlight: Promise<void> | null = null
   /** Epochs committed, records in, commits aborted: for metrics. */
   readonly stats = { epochs: 0, records: 0, aborts: 0, restoreMs: 0 }
 
@@ -119,7 +116,7 @@ export class Worker {
     await this.#member.subscribe([...this.#stages.keys()], {
       claimed: (partitions) => this.#claims(partitions),
       revoked: (partitions) => this.#release(partitions, true),
-      lost: (partitions) => void this.#release(partitions, false),
+      lost: (partitions) => void this.#release(partitions, false).catch(() => {}),
     })
     await this.#claiming
     this.#raiseFailure()
@@ -172,12 +169,15 @@ export class Worker {
       const running = this.#running.get(partitionKey(batch))
       if (running !== undefined) slices.set(running, batch)
     }
+    // Where nothing came the log may have passed gaps in the offsets: they are not work that waits.
+    for (const running of this.#running.values())
+      if (!slices.has(running)) running.position = member.position(running.at)
     for (const running of this.#running.values())
       if (running.task.backlog && !slices.has(running)) slices.set(running, undefined)
     const polled = this.#options.now()
     await this.#run(member, slices)
     this.#sliceSize.learn(this.#options.now() - polled, batches, [...slices.keys()].some((r) => r.task.backlog))
-    await this.#checkpoints(wall)
+    this.#checkpoints(wall)
     let records = 0
     for (const batch of batches) records += batch.length
     return records
@@ -187,7 +187,15 @@ export class Worker {
     if (slices.size === 0) return
     const epoch = this.#epoch(member, slices)
     this.#inFlight = epoch.catch(() => {})
-    await epoch
+    try {
+      await epoch
+    } finally {
+      this.#inFlight = null
+    }
+  }
+
+  async #betweenEpochs(): Promise<void> {
+    while (this.#inFlight !== null) await this.#inFlight
   }
 
   /** Lets sources that were read to their end tell the time; at most once a tick. */
@@ -200,7 +208,8 @@ export class Worker {
     const bounds = await this.#options.log.bounds(sources.map((r) => r.at))
     for (const [i, running] of sources.entries()) {
       const source = running.task.source
-      if (source === null || running.position < (bounds[i]?.end ?? 0)) continue
+      const gone = this.#running.get(partitionKey(running.at)) !== running
+      if (source === null || gone || running.position < (bounds[i]?.end ?? 0)) continue
       const before = source.mark
       source.atEnd(wall)
       if (source.mark !== before) moved.set(running, undefined)
@@ -217,6 +226,7 @@ export class Worker {
         metadata: this.#metadata(running.task),
       })),
     )
+    const seen = [...slices.keys()].map((running) => running.seen)
     try {
       for (const [running, batch] of slices) {
         running.task.run(batch, this.#options.timersPerSlice ?? this.#sliceSize.limits.maxRecords)
@@ -231,8 +241,10 @@ export class Worker {
       return
     }
     this.#aborts = 0
-    for (const [running, batch] of slices) {
+    for (const [i, [running, batch]] of [...slices].entries()) {
       running.task.promote()
+      // Ours from before it was looked at until now: nobody else can have written in between.
+      running.covered = seen[i] ?? running.covered
       running.position = batch?.nextOffset ?? running.position
       this.stats.records += batch?.length ?? 0
     }
@@ -253,9 +265,8 @@ export class Worker {
     const letters = task.takeDeadLetters()
     if (letters.length > 0)
       tx.write(this.#options.plan.deadLetters, 0, letters.map((value) => ({ key: null, value })))
-    const changelog = task.stage.changelog ?? this.#options.plan.sourceStates
-    const partition = task.stage.changelog === null ? 0 : task.partition
-    tx.write(changelog, partition, changesToRecords(changes, this.#scratch))
+    const changelog = changelogOf(task, this.#options.plan)
+    tx.write(changelog.topic, changelog.partition, changesToRecords(changes, this.#scratch))
   }
 
   async #commit(tx: ReturnType<LogMember['begin']>): Promise<void> {
@@ -290,8 +301,10 @@ export class Worker {
 
   /** Claims run one after the other; a failed one stops the worker. */
   #claims(partitions: readonly TopicPartition[]): Promise<void> {
+    const claims = partitions.map((at) => ({ at, token: {} }))
+    for (const { at, token } of claims) this.#owned.set(partitionKey(at), token)
     this.#claiming = this.#claiming
-      .then(() => this.#claim(partitions))
+      .then(() => this.#claim(claims))
       .catch((error: unknown) => {
         this.#failure ??= error
       })
@@ -306,71 +319,70 @@ export class Worker {
     if (this.#failure !== null) throw this.#failure
   }
 
-  async #claim(partitions: readonly TopicPartition[]): Promise<void> {
+  async #claim(claims: readonly Claim[]): Promise<void> {
     const member = this.#member
     assert(member !== null, 'the worker joined')
-    const positions = await member.committed(partitions)
-    for (const at of partitions) {
+    const positions = await member.committed(claims.map((claim) => claim.at))
+    for (const { at, token } of claims) {
+      const key = partitionKey(at)
       const stage = this.#stages.get(at.topic)
-      if (stage === undefined) continue
+      const ours = (): boolean => this.#owned.get(key) === token
+      if (stage === undefined || !ours()) continue
       this.#step('claim')
       const started = this.#options.now()
-      const running = this.#open(stage, at)
-      const committed = positions.get(partitionKey(at))
-      running.position = committed?.offset ?? 0
-      running.layout = await restoreTask({
-        task: running.task,
-        slots: running.slots,
-        state: running.state,
-        log: this.#options.log,
-        changelog: { topic: stage.changelog ?? this.#options.plan.sourceStates, partition: stage.changelog === null ? 0 : at.partition },
-        committed: committed === undefined ? null : JSON.parse(committed.metadata),
-        drops: this.#options.dropState ?? [],
-      })
+      const running = openRunning(stage, at, this.#options)
+      try {
+        await restoreRunning(running, positions.get(key), this.#options)
+      } catch (error) {
+        // What the next owner commits meanwhile looks like a contradiction, and is none of ours.
+        if (ours()) throw error
+      }
+      if (!ours()) {
+        await running.state?.store.close()
+        continue
+      }
       this.#step('restored')
       this.stats.restoreMs += this.#options.now() - started
-      this.#running.set(partitionKey(at), running)
+      this.#running.set(key, running)
       member.seek(at, running.position)
+      member.resume([at])
     }
-    member.resume(partitions)
   }
 
-  #open(stage: Stage, at: TopicPartition): Running {
-    const slots = stage.operators.map(({ operator }) => ({ id: operator.id, state: operator.state }))
-    const id = `${stage.id}/${at.partition}`
-    const state = slots.length === 0 ? null : this.#options.openState(id, slots)
-    const task = new Task({
-      stage,
-      partition: at.partition,
-      store: state?.store ?? statelessStore(),
-      upstream: upstreamTasks(stage, this.#options.plan),
-      inboxPartitions: new Map(this.#options.plan.stages.map((s) => [s.topic, s.partitions])),
-      markEvery: this.#options.tickMs ?? 1_000,
-    })
-    const now = this.#options.now()
-    return { task, at, state, slots, layout: [], position: 0, checkpointing: null, checkpointedAt: now }
+  /** Gives partitions up. A claim that follows waits until their state is closed. */
+  #release(partitions: readonly TopicPartition[], orderly: boolean): Promise<void> {
+    const released = this.#letGo(partitions, orderly)
+    this.#claiming = Promise.all([this.#claiming, released])
+      .then(() => {})
+      .catch((error: unknown) => {
+        this.#failure ??= error
+      })
+    return released
   }
 
-  async #release(partitions: readonly TopicPartition[], orderly: boolean): Promise<void> {
-    if (orderly) await this.#inFlight
+  async #letGo(partitions: readonly TopicPartition[], orderly: boolean): Promise<void> {
+    // All of them at once: lost ones may be claimed again while the first of them is being closed.
+    const leaving = partitions.flatMap((at) => this.#running.get(partitionKey(at)) ?? [])
     for (const at of partitions) {
-      const running = this.#running.get(partitionKey(at))
-      if (running === undefined) continue
+      this.#owned.delete(partitionKey(at))
       this.#running.delete(partitionKey(at))
+    }
+    // The epoch that runs may have a slice of them, which it finishes or takes back first.
+    await this.#betweenEpochs()
+    for (const running of leaving) {
       if (orderly) await this.#checkpoint(running)
       await running.checkpointing?.catch(() => {})
       await running.state?.store.close()
     }
   }
 
-  async #checkpoints(wall: Millis): Promise<void> {
+  #checkpoints(wall: Millis): void {
     const every = this.#options.checkpointEveryMs ?? 10_000
     for (const running of this.#running.values()) {
       if (running.state === null || running.checkpointing !== null) continue
       if (!running.state.store.checkpointDue && wall - running.checkpointedAt < every) continue
       running.checkpointedAt = wall
-      const offset = await this.#changelogEnd(running.task)
-      running.checkpointing = this.#save(running, offset).finally(() => {
+      running.checkpointing = this.#save(running).finally(() => {
         running.checkpointing = null
       })
       running.checkpointing.catch((error: unknown) => {
@@ -383,26 +395,18 @@ export class Worker {
   async #checkpoint(running: Running): Promise<void> {
     if (running.state === null) return
     await running.checkpointing?.catch(() => {})
-    await this.#save(running, await this.#changelogEnd(running.task))
+    await this.#save(running)
   }
 
-  async #save(running: Running, changelogOffset: number): Promise<void> {
-    const { task, state, layout } = running
+  async #save(running: Running): Promise<void> {
+    const { task, state, layout, covered } = running
     assert(state !== null, 'the task has state')
     const { epoch } = task.committed
-    const note = { epoch, changelogOffset, layout, task: encodeWhole(task.committed) }
+    const note = { epoch, changelogOffset: covered, layout, task: encodeWhole(task.committed) }
     this.#step('checkpoint')
     await state.store.checkpoint(note)
     this.#step('checkpointed')
-  }
-
-  /** Where the changelog ends; this task alone writes there, so it covers what is promoted. */
-  async #changelogEnd(task: Task): Promise<number> {
-    assert(task.stage.changelog !== null, 'the stage has state')
-    const [bounds] = await this.#options.log.bounds([
-      { topic: task.stage.changelog, partition: task.partition },
-    ])
-    return bounds?.end ?? 0
+    running.seen = await changelogEnd(task, this.#options)
   }
 
   /**
@@ -411,12 +415,21 @@ export class Worker {
    * @param topic only of the partitions of this one
    */
   async lag(topic?: string): Promise<number> {
+    let sum = 0
+    for (const lag of (await this.lags(topic)).values()) sum += lag
+    return sum
+  }
+
+  /** The same by task. */
+  async lags(topic?: string): Promise<ReadonlyMap<string, number>> {
     const all = [...this.#running.values()].filter((r) => topic === undefined || r.at.topic === topic)
     const bounds = await this.#options.log.bounds(all.map((r) => r.at))
-    let lag = 0
-    for (const [i, { position, task }] of all.entries())
-      lag += Math.max(0, (bounds[i]?.end ?? 0) - position) + (task.backlog ? 1 : 0)
-    return lag
+    return new Map(
+      all.map(({ position, task }, i) => [
+        task.id,
+        Math.max(0, (bounds[i]?.end ?? 0) - position) + (task.backlog ? 1 : 0),
+      ]),
+    )
   }
 
   /** Committed state of a key, from the task that owns it. @throws task_not_here */
@@ -428,11 +441,4 @@ export class Worker {
       throw new OpportuneError('task_not_here', `This process does not own ${from.stage}/${from.partition}.`)
     return running.task.store.committed(key, running.task.slotOf(from.operator))
   }
-}
-
-function upstreamTasks(stage: Stage, plan: Plan): readonly string[] {
-  return stage.upstream.flatMap((id) => {
-    const from = plan.stages.find((s) => s.id === id)
-    return Array.from({ length: from?.partitions ?? 0 }, (_, p) => `${id}/${p}`)
-  })
 }

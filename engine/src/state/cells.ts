@@ -39,6 +39,11 @@ export class Entry implements KeyEntry {
   pins = 0
   /** Whether the cache can find it; a handle to one that it cannot is looked up again. */
   resident = false
+  /**
+   * When the key's first timer is due, END without any; undefined where that is to be looked up. Every
+   * record asks, and the timers lie behind four more objects, seldom in the processor's cache.
+   */
+  due: Millis | undefined
   /** Estimated size in memory. */
   bytes = ENTRY_BYTES
 
@@ -51,6 +56,7 @@ export class Entry implements KeyEntry {
   /** Forgets what was loaded: the entry was away and others may have written its key since. */
   reset(): void {
     this.cells.fill(undefined)
+    this.due = undefined
     this.bytes = ENTRY_BYTES
   }
 }

@@ -16,3 +16,4 @@ export {
   type SavepointSummary,
   writeSavepoint,
 } from './savepoint.ts'
+export { storedVersion } from './stored-value.ts'

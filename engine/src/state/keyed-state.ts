@@ -17,7 +17,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { ByteWriter } from '../codec/bytes.ts'
 import { assert, OpportuneError } from '../errors.ts'
 import { keyGroup } from '../hash.ts'
-import type { Millis } from '../time.ts'
+import { END, type Millis } from '../time.ts'
 import { ABSENT, Cell, Entry } from './cells.ts'
 import { SLICE_CHANGES } from './checkpoint.ts'
 import { CommittedValues } from './committed-values.ts'
@@ -165,8 +165,12 @@ export class KeyedState implements KeyedStore {
     return timersOf(this.#cell(entry, this.#timersSlot))
   }
 
-  dueOf(entry: KeyEntry, now: Millis): Timer | undefined {
+  dueOf(handle: KeyEntry, now: Millis): Timer | undefined {
+    const entry = handle as Entry
+    if (entry.resident && entry.due !== undefined && entry.due > now) return undefined
     const first = this.timers(entry)[0]
+    // One that was evicted is now found through another entry, or was emptied.
+    if (entry.resident) entry.due = first === undefined ? END : first.due
     return first !== undefined && first.due <= now ? first : undefined
   }
 
@@ -353,6 +357,7 @@ export class KeyedState implements KeyedStore {
 
   #write(cell: Cell, value: unknown, writtenAt: Millis): void {
     if (cell.record !== this.#recordNumber) this.#remember(cell)
+    if (cell.slot === this.#timersSlot) cell.entry.due = undefined
     cell.value = value
     cell.writtenAt = writtenAt
   }
@@ -388,6 +393,7 @@ export class KeyedState implements KeyedStore {
       const cell = log.restore(i)
       // What the index knew of the old timers may have been dropped since (D1).
       const timer = cell.slot === this.#timersSlot ? timersOf(cell)[0] : undefined
+      if (cell.slot === this.#timersSlot) cell.entry.due = undefined
       if (timer !== undefined) this.#due.arm(cell.entry.key, timer.due)
       this.#cache.unpin(cell.entry)
     }

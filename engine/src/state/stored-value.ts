@@ -101,6 +101,9 @@ export class Slot {
   }
 }
 
+/** The version of the state that an encoded value was written in. */
+export const storedVersion = (bytes: Uint8Array): number => new ByteReader(bytes).varint()
+
 /** Whether every step from version `from` to `to` has a migration. */
 export function canMigrate(
   from: number,

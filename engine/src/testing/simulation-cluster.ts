@@ -44,7 +44,11 @@ export interface ClusterOptions {
   readonly disturbance: Disturbance
   readonly worker: Pick<WorkerOptions, 'slice' | 'timersPerSlice' | 'checkpointEveryMs'>
   /** Values per transaction of a checkpoint, decoded keys in memory: small, so that all paths are taken. */
-  readonly state: { readonly checkpointSlice?: number; readonly maxKeys?: number; readonly checkpointBytes?: number }
+  readonly state: {
+    readonly checkpointSlice?: number
+    readonly maxKeys?: number
+    readonly checkpointBytes?: number
+  }
 }
 
 /** A process that ran into something no process should. */
@@ -84,7 +88,10 @@ export class Cluster {
     this.#options = options
     this.#disturbance = options.disturbance
     this.time = new VirtualTime(options.startAt)
-    const faults: FaultPlan = { seed: options.prng.below(0x7fff_ffff), probability: this.#disturbance.log }
+    const faults: FaultPlan = {
+      seed: options.prng.below(0x7fff_ffff),
+      probability: this.#disturbance.log,
+    }
     this.log = createSimulatedLog({
       faults,
       now: () => this.time.now,
@@ -165,7 +172,9 @@ export class Cluster {
 
   /** Starts the first that does not run. */
   #startOne(): void {
-    const id = this.#options.ids.find((name) => !this.#processes.some((p) => p.id === name && !p.stale))
+    const id = this.#options.ids.find(
+      (name) => !this.#processes.some((p) => p.id === name && !p.stale),
+    )
     if (id === undefined) return
     const process = this.#make(id, this.#disks.get(id) ?? new Map<string, MemoryBackend>())
     this.#processes.push(process)
@@ -214,7 +223,9 @@ export class Cluster {
     const code = codeOf(error)
     this.#note(`died: ${code}`)
     if (!ENDS.includes(code))
-      this.#finding ??= new Finding(`${process.id} died of ${error instanceof Error ? error.stack : String(error)}`)
+      this.#finding ??= new Finding(
+        `${process.id} died of ${error instanceof Error ? error.stack : String(error)}`,
+      )
     this.#kill(process)
   }
 
@@ -241,7 +252,8 @@ export class Cluster {
       },
       onStep: (step) => {
         if (!gate.open) throw new OpportuneError('log_crashed', 'This process has ended.')
-        if (this.#disturbance.kill === 0 || this.#options.prng.next() >= this.#disturbance.kill) return
+        if (this.#disturbance.kill === 0 || this.#options.prng.next() >= this.#disturbance.kill)
+          return
         this.#note(`kill: ${step}`)
         this.#kill(process)
         throw new OpportuneError('log_crashed', `Killed at ${step}.`)
@@ -255,12 +267,14 @@ export class Cluster {
 
   #calm(): void {
     Object.assign(this.#disturbance, { ...CALM, log: this.#disturbance.log })
-    for (const point of Object.keys(this.#disturbance.log)) delete this.#disturbance.log[point as FaultPoint]
+    for (const point of Object.keys(this.#disturbance.log))
+      delete this.#disturbance.log[point as FaultPoint]
   }
 
   async #settled(): Promise<boolean> {
     const { ids, plan } = this.#options
-    if (this.#processes.length !== ids.length || this.#processes.some((p) => p.stale || !p.started)) return false
+    if (this.#processes.length !== ids.length || this.#processes.some((p) => p.stale || !p.started))
+      return false
     let tasks = 0
     for (const { worker } of this.#processes) {
       tasks += worker.tasks.length
@@ -272,7 +286,9 @@ export class Cluster {
   async #standing(): Promise<string> {
     const lines: string[] = []
     for (const { id, worker, started, stale, doing } of this.#processes)
-      lines.push(`${id} ${JSON.stringify({ started, stale, busy: doing !== null, lag: await lagOf(worker), tasks: worker.tasks.map((t) => t.id) })}`)
+      lines.push(
+        `${id} ${JSON.stringify({ started, stale, busy: doing !== null, lag: await lagOf(worker), tasks: worker.tasks.map((t) => t.id) })}`,
+      )
     return lines.join('; ')
   }
 
@@ -280,7 +296,10 @@ export class Cluster {
     const reader = this.log.reader()
     let count = 0
     for (let offset = 0; ; ) {
-      const batch = await reader.read({ topic, partition: 0 }, offset, { maxRecords: 1_000, maxBytes: 1 << 20 })
+      const batch = await reader.read({ topic, partition: 0 }, offset, {
+        maxRecords: 1_000,
+        maxBytes: 1 << 20,
+      })
       if (batch === undefined) break
       count += batch.length
       offset = batch.nextOffset

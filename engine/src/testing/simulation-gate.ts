@@ -38,7 +38,8 @@ export class Gate {
 
   #call(of: object, method: Method, { name, args }: Call): unknown {
     if (!this.#open) throw new OpportuneError('log_crashed', 'This process has ended.')
-    const passed = name === 'subscribe' ? this.#ears(args as Parameters<LogMember['subscribe']>) : args
+    const passed =
+      name === 'subscribe' ? this.#ears(args as Parameters<LogMember['subscribe']>) : args
     const answer = method.apply(of, passed)
     if (!(answer instanceof Promise)) return this.#product(answer)
     return new Promise((resolve, reject) => {
@@ -51,7 +52,9 @@ export class Gate {
 
   /** Members, transactions, readers and appenders are guarded in turn; data is handed on as it is. */
   #product(answer: unknown): unknown {
-    const acts = ACTS.some((name) => typeof (answer as Record<string, unknown> | null)?.[name] === 'function')
+    const acts = ACTS.some(
+      (name) => typeof (answer as Record<string, unknown> | null)?.[name] === 'function',
+    )
     return acts ? this.#guard(answer as object) : answer
   }
 

@@ -29,7 +29,11 @@ export class VirtualTime implements Scheduler {
 
   advance(to: Millis): void {
     assert(to >= this.now, 'time does not go back')
-    for (let next = this.#waiting[0]; next !== undefined && next.at <= to; next = this.#waiting[0]) {
+    for (
+      let next = this.#waiting[0];
+      next !== undefined && next.at <= to;
+      next = this.#waiting[0]
+    ) {
       this.#waiting.shift()
       this.now = next.at
       next.run()

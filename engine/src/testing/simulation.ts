@@ -5,12 +5,20 @@
  *
  * What comes out may not depend on offsets: dead letters are compared without theirs.
  */
-import { Prng } from '../log/simulated/prng.ts'
+
+import type { TopicPartition } from '../log/port.ts'
 import type { FaultPoint } from '../log/simulated/faults.ts'
 import type { SimulatedLog } from '../log/simulated/log.ts'
+import { Prng } from '../log/simulated/prng.ts'
 import { mergeStored } from '../state/savepoint.ts'
 import type { Plan } from '../topology/plan.ts'
-import { CALM, Cluster, type ClusterOptions, type Disturbance, Finding } from './simulation-cluster.ts'
+import {
+  CALM,
+  Cluster,
+  type ClusterOptions,
+  type Disturbance,
+  Finding,
+} from './simulation-cluster.ts'
 import { type Scenario, type SimulationStep, START, shopScenario } from './simulation-shop.ts'
 
 export interface SimulationReport {
@@ -34,11 +42,14 @@ export const isSound = (report: SimulationReport): boolean =>
   report.finding === null &&
   report.lost + report.duplicated + report.disordered + report.state_mismatches === 0
 
-export async function simulate(seed: number, scenario: Scenario = shopScenario): Promise<SimulationReport> {
+export async function simulate(
+  seed: number,
+  scenario: Scenario = shopScenario,
+): Promise<SimulationReport> {
   const steps = scenario.steps(new Prng(seed))
   const prng = new Prng(seed ^ 0x5eed)
   const plan = scenario.topology(1 + prng.below(4)).build()
-  const expected = await undisturbed(plan, steps)
+  const expected = await undisturbed({ scenario, plan }, steps)
   const cluster = new Cluster(disturbed(plan, prng))
   let finding: string | null = null
   try {
@@ -49,18 +60,35 @@ export async function simulate(seed: number, scenario: Scenario = shopScenario):
   }
   const happened = new Map(cluster.happened)
   for (const { point } of cluster.log.faults) happened.set(point, (happened.get(point) ?? 0) + 1)
-  const differences = finding === null ? compare(expected, await outcome(plan, cluster)) : NO_DIFFERENCES
+  const differences =
+    finding === null
+      ? compare(expected, await outcome({ scenario, plan }, cluster))
+      : NO_DIFFERENCES
   const outputs = [...expected.outputs.values()].reduce((sum, list) => sum + list.length, 0)
-  return { seed, ...differences, finding, outputs, happened: Object.fromEntries([...happened].sort()) }
+  return {
+    seed,
+    ...differences,
+    finding,
+    outputs,
+    happened: Object.fromEntries([...happened].sort(([a], [b]) => (a < b ? -1 : 1))),
+  }
 }
 
-async function undisturbed(plan: Plan, steps: readonly SimulationStep[]): Promise<Outcome> {
-  const cluster = new Cluster({ plan, ids: ['only'], prng: new Prng(1), startAt: START, disturbance: { ...CALM }, worker: {}, state: {} })
+async function undisturbed(place: Place, steps: readonly SimulationStep[]): Promise<Outcome> {
+  const cluster = new Cluster({
+    plan: place.plan,
+    ids: ['only'],
+    prng: new Prng(1),
+    startAt: START,
+    disturbance: { ...CALM },
+    worker: {},
+    state: {},
+  })
   for (const step of steps)
     if (step === 'barrier') await cluster.settle()
     else await cluster.append(step.topic, step.records)
   await cluster.settle()
-  return outcome(plan, cluster)
+  return outcome(place, cluster)
 }
 
 /** Every run is disturbed in ways of its own: few faults or many, of a few kinds or of all. */
@@ -86,14 +114,31 @@ function disturbed(plan: Plan, prng: Prng): ClusterOptions {
       timersPerSlice: 1 + prng.below(6),
       checkpointEveryMs: 1 + prng.below(60),
     },
-    state: { checkpointSlice: 1 + prng.below(4), maxKeys: 2 + prng.below(6), checkpointBytes: 2_000 },
+    state: {
+      checkpointSlice: 1 + prng.below(4),
+      maxKeys: 2 + prng.below(6),
+      checkpointBytes: 2_000,
+    },
   }
 }
 
 const POINTS: readonly FaultPoint[] = [
-  'begin:crash', 'begin:revoke', 'write:crash', 'write:lost', 'commit:slow', 'commit:retriable',
-  'commit:abortable', 'commit:fenced', 'commit:lost', 'commit:torn', 'commit:crash-before',
-  'commit:crash-after', 'append:crash-before', 'append:crash-after', 'poll:crash', 'poll:lost',
+  'begin:crash',
+  'begin:revoke',
+  'write:crash',
+  'write:lost',
+  'commit:slow',
+  'commit:retriable',
+  'commit:abortable',
+  'commit:fenced',
+  'commit:lost',
+  'commit:torn',
+  'commit:crash-before',
+  'commit:crash-after',
+  'append:crash-before',
+  'append:crash-after',
+  'poll:crash',
+  'poll:lost',
 ]
 
 async function run(cluster: Cluster, steps: readonly SimulationStep[], prng: Prng): Promise<void> {
@@ -121,37 +166,48 @@ interface Outcome {
   readonly state: ReadonlyMap<string, string>
 }
 
-async function outcome(plan: Plan, cluster: Cluster): Promise<Outcome> {
-  return { outputs: await outputsOf(plan, cluster.log), state: stateOf(cluster) }
+interface Place {
+  readonly scenario: Scenario
+  readonly plan: Plan
 }
 
-async function outputsOf(plan: Plan, log: SimulatedLog): Promise<Map<string, string[]>> {
-  const sinks = new Set(plan.stages.flatMap((s) => s.nodes.flatMap((n) => (n.kind === 'sink' ? [n.spec.topic] : []))))
+async function outcome({ scenario, plan }: Place, cluster: Cluster): Promise<Outcome> {
+  const sinks = new Set(
+    plan.stages.flatMap((s) => s.nodes.flatMap((n) => (n.kind === 'sink' ? [n.spec.topic] : []))),
+  )
+  sinks.add(plan.deadLetters)
   const outputs = new Map<string, string[]>()
-  const reader = log.reader()
-  for (const { name, partitions } of plan.topics) {
-    if (!sinks.has(name) && name !== plan.deadLetters) continue
-    for (let partition = 0; partition < partitions; partition++)
-      for (let offset = 0; ; ) {
-        const batch = await reader.read({ topic: name, partition }, offset, { maxRecords: 1_000, maxBytes: 1 << 20 })
-        if (batch === undefined) break
-        for (let i = 0; i < batch.length; i++) {
-          const value = Buffer.from(batch.value(i) ?? []).toString()
-          const key = batch.key(i)
-          const letter = name === plan.deadLetters
-          const place = letter ? value : `${name} ${key === null ? `partition ${partition}` : Buffer.from(key).toString()}`
-          const list = outputs.get(letter ? `${name} ${JSON.parse(value).bytes}` : place) ?? []
-          list.push(letter ? withoutOffset(value) : value)
-          outputs.set(letter ? `${name} ${JSON.parse(value).bytes}` : place, list)
-        }
-        offset = batch.nextOffset
+  for (const { name, partitions } of plan.topics)
+    for (let partition = 0; sinks.has(name) && partition < partitions; partition++)
+      for (const { place, text } of scenario.tell(
+        name,
+        await recordsOf(cluster.log, { topic: name, partition }),
+      )) {
+        const list = outputs.get(place)
+        if (list === undefined) outputs.set(place, [text])
+        else list.push(text)
       }
+  return { outputs, state: stateOf(cluster) }
+}
+
+async function recordsOf(log: SimulatedLog, from: TopicPartition) {
+  const records: { key: string | null; value: string }[] = []
+  const reader = log.reader()
+  for (let offset = 0; ; ) {
+    const batch = await reader.read(from, offset, { maxRecords: 1_000, maxBytes: 1 << 20 })
+    if (batch === undefined) break
+    for (let i = 0; i < batch.length; i++) {
+      const key = batch.key(i)
+      records.push({
+        key: key === null ? null : Buffer.from(key).toString(),
+        value: Buffer.from(batch.value(i) ?? []).toString(),
+      })
+    }
+    offset = batch.nextOffset
   }
   await reader.close()
-  return outputs
+  return records
 }
-
-const withoutOffset = (letter: string): string => JSON.stringify({ ...JSON.parse(letter), offset: 0 })
 
 function stateOf(cluster: Cluster): Map<string, string> {
   const state = new Map<string, string>()

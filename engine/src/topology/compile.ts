@@ -46,8 +46,10 @@ export function compile(id: string, nodes: readonly TopologyNode[]): Plan {
   const planned = [
     ...topics(stages),
     { name: sourceStates, partitions: 1, cleanup: 'compact' as const },
-    { name: DEAD_LETTERS, partitions: 1, cleanup: 'delete' as const },
   ]
+  // A sink may write there as well.
+  if (!planned.some(({ name }) => name === DEAD_LETTERS))
+    planned.push({ name: DEAD_LETTERS, partitions: 1, cleanup: 'delete' })
   return { id, stages, topics: planned, sourceStates, deadLetters: DEAD_LETTERS }
 }
 

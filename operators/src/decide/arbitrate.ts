@@ -65,7 +65,7 @@ const losesToPreferred = (
       other.candidate.trigger === candidate.trigger,
   )
 
-/** A2. */
+/** AR2. */
 function standIn(lost: readonly Lost[]): Outcome {
   const [first] = lost.map((entry) => entry.candidate).sort(better)
   return {

@@ -47,7 +47,7 @@ describe('a send', () => {
     expect(JSON.parse(JSON.stringify(decision))).toEqual(decision)
   })
 
-  test('[GRD-1] the verdicts of all guardrails are kept', () => {
+  test('[GRD-1] [GR1] [JU3] the verdicts of all guardrails are kept', () => {
     expect(decision?.guardrail_checks.map((v) => `${v.guardrail} ${v.outcome}`)).toEqual([
       'reachability pass',
       'consent pass',
@@ -83,7 +83,7 @@ describe('a send', () => {
       expect(JSON.stringify(decision)).not.toContain(personal)
   })
 
-  test('[FAT-2] it counts as a touch at once', () => {
+  test('[FAT-2] [DE4] it counts as a touch at once', () => {
     expect(sent.touches.state('u:42').touches).toEqual([
       { decision: decision?.decision_id, at: NOON + hours(2), channel: 'email', engaged: false },
     ])
@@ -95,7 +95,7 @@ describe('a send', () => {
 })
 
 describe('arbitration', () => {
-  test('[ARB-2] the worth is effect x value less costs', () => {
+  test('[ARB-2] [AR1] the worth is effect x value less costs', () => {
     const [decision] = stage()
       .tell(added(NOON))
       .to(NOON + hours(2)).decisions
@@ -103,7 +103,7 @@ describe('arbitration', () => {
     expect(decision?.rejected[0]?.candidate.worth).toBeCloseTo(0.12 * 10 - 0.05)
   })
 
-  test('[ARB-2] where nothing is worth more than 0, nothing is sent', () => {
+  test('[ARB-2] [AR1] where nothing is worth more than 0, nothing is sent', () => {
     const poor = setOf(...BASICS, ...CART_CAMPAIGN.map((d) => d.replace('value: 10', 'value: 0')))
     const run = stage(poor)
       .tell(added(NOON))
@@ -113,7 +113,7 @@ describe('arbitration', () => {
     expect(run.outbox).toEqual([])
   })
 
-  test('[ARB-2] ties go to the higher priority, then to the smaller id', () => {
+  test('[ARB-2] [AR1] ties go to the higher priority, then to the smaller id', () => {
     const tie = (priority: number) =>
       setOf(
         ...BASICS.slice(3),
@@ -130,7 +130,7 @@ describe('arbitration', () => {
     expect(chosen(1)).toBe('sms')
   })
 
-  test('[CHN-1] the preferred channel if it is open, else the best', () => {
+  test('[CHN-1] [AR1] the preferred channel if it is open, else the best', () => {
     const chosen = (traits: object) =>
       stage(CART_SHOP, NOON, traits)
         .tell(added(NOON))
@@ -143,7 +143,7 @@ describe('arbitration', () => {
     expect(chosen({ consents: { sms: true } })?.chosen?.channel).toBe('sms')
   })
 
-  test('[ARB-1] triggers of one instant compete for one message', () => {
+  test('[ARB-1] [JU1] triggers of one instant compete for one message', () => {
     const two = setOf(
       ...BASICS,
       'kind: trigger\nid: quarter\nspec: { on: dormancy, after: 90d }',
@@ -160,7 +160,7 @@ describe('arbitration', () => {
 })
 
 describe('blocks', () => {
-  test('[CON-1] [CHN-2] nobody to write to: the guardrails say why, nothing leaves', () => {
+  test('[CON-1] [CHN-2] [AR2] [GR1] nobody to write to: the guardrails say why, nothing leaves', () => {
     const run = new CustomerStage(CART_SHOP).tell(added(NOON)).to(NOON + hours(2))
     expect(run.outcomes()).toEqual(['cart block no_address'])
     expect(run.decisions[0]?.guardrail_checks.filter((v) => v.outcome === 'block')).toMatchObject([
@@ -206,7 +206,7 @@ describe('blocks', () => {
 describe('deferral', () => {
   const asleep = () => stage(CART_SHOP, NIGHT - hours(2)).tell(added(NIGHT - hours(2)))
 
-  test('[TIM-3] a trigger of the night is decided anew in the morning', () => {
+  test('[TIM-3] [JU3] a trigger of the night is decided anew in the morning', () => {
     const run = asleep().to(NIGHT)
     expect(run.outcomes()).toEqual(['cart defer quiet_hours'])
     expect(run.decisions[0]).toMatchObject({
@@ -232,13 +232,13 @@ describe('deferral', () => {
     }
   })
 
-  test('[GRD-2] everything is asked again: a withdrawal overnight holds', () => {
+  test('[GRD-2] [JU3] [GR2] everything is asked again: a withdrawal overnight holds', () => {
     const run = asleep().to(NIGHT)
     run.tell(event(NIGHT + hours(1), 'Consent Withdrawn')).to(MORNING)
     expect(run.outcomes()[1]).toBe('cart block consent_withdrawn')
   })
 
-  test('[TIM-1] past its maximum age a trigger expires, at that instant', () => {
+  test('[TIM-1] [JU3] past its maximum age a trigger expires, at that instant', () => {
     const short = setOf(
       ...BASICS,
       ...CART_CAMPAIGN.map((d) => d.replace('abandoned_cart }', 'abandoned_cart, max_age: 3h }')),
@@ -273,7 +273,7 @@ describe('deferral', () => {
 })
 
 describe('the operator', () => {
-  test('[TRG-2] triggers of history move no decision, and are spent', () => {
+  test('[TRG-2] [DE1] triggers of history move no decision, and are spent', () => {
     const run = new CustomerStage(CART_SHOP)
     run.tell(known(NOON), NOON, 'history').tell(added(NOON), NOON, 'history')
     run.to(NOON + hours(3), 'history').to(NOON + days(3))
@@ -285,7 +285,7 @@ describe('the operator', () => {
     expect(run.to(NOON + hours(2)).outcomes()).toEqual(['cart nothing no_candidate'])
   })
 
-  test('[AUD-1] property: one final decision for each trigger, ids never repeat, however time is cut', () => {
+  test('[AUD-1] [JU1] [DE2] [DE3] [DE4] property: one final decision for each trigger, ids never repeat, however time is cut', () => {
     const arbLife = fc.array(
       fc.record({
         gap: fc.integer({ min: 1, max: hours(30) }),
@@ -318,7 +318,9 @@ describe('the operator', () => {
         const final = run.decisions.filter((d) => d.action !== 'defer').map((d) => d.trigger.cause)
         expect(new Set(final).size).toBe(final.length)
         expect(new Set(run.decisions.map((d) => d.trigger.cause)).size).toBe(final.length)
-        expect(run.outbox.length).toBe(run.decisions.filter((d) => d.action === 'send').length)
+        const sent = run.decisions.filter((d) => d.action === 'send').map((d) => d.decision_id)
+        expect(run.outbox.map((message) => message.decision_id)).toEqual(sent)
+        expect(run.touches.state('u:42').touches.map((touch) => touch.decision)).toEqual(sent)
         for (const d of run.decisions)
           expect({ ...DECISION_REASONS, ...GUARDRAIL_REASONS }).toHaveProperty(d.reason)
       }),

@@ -69,7 +69,7 @@ describe('confidence', () => {
   })
 })
 
-test('[AUD-1] a decision id depends on each of its parts and on nothing else', () => {
+test('[AUD-1] [DE3] a decision id depends on each of its parts and on nothing else', () => {
   const basis = { customer: 'u:1', definitions: 'v1' }
   const id = decisionId(basis, trigger, 0)
   expect(decisionId({ ...basis }, { ...trigger, at: 5, facts: {} } as Trigger, 0)).toBe(id)

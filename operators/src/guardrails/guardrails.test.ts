@@ -30,7 +30,7 @@ describe('all guardrails', () => {
     expect(new Set(guardrails.map((g) => g.id)).size).toBe(guardrails.length)
   })
 
-  test('[GRD-3] a throw, no answer, or a deferral to the past is no send', () => {
+  test('[GRD-3] [GR3] a throw, no answer, or a deferral to the past is no send', () => {
     const odd = (evaluate: () => Verdict): Guardrail => ({
       id: 'odd',
       family: 'spam',
@@ -54,7 +54,7 @@ describe('all guardrails', () => {
     expect(ruling([])).toEqual({ outcome: 'block', reason: 'guardrail_undecided' })
   })
 
-  test('[GRD-3] whatever part of the knowledge is missing, no guardrail lets a throw out', () => {
+  test('[GRD-3] [GR3] whatever part of the knowledge is missing, no guardrail lets a throw out', () => {
     for (const guardrail of createGuardrails())
       for (const part of ['facts', 'touches', 'plan', 'topic', 'now', 'channel'] as const) {
         const asked = { ...request(), [part]: undefined } as unknown as GuardrailRequest
@@ -62,7 +62,7 @@ describe('all guardrails', () => {
       }
   })
 
-  test('[GRD-1] a block outweighs a deferral, a deferral a pass, the latest instant counts', () => {
+  test('[GRD-1] [GR2] a block outweighs a deferral, a deferral a pass, the latest instant counts', () => {
     const v = verdictsOf('g', 'X')
     const early = v.defer('minimum_gap', NOON + 1)
     const late = v.defer('quiet_hours', NOON + 2)
@@ -126,7 +126,7 @@ describe('consent', () => {
     expect(answer(consent, request({ facts, topic }))).toBe('pass')
   })
 
-  test('[CON-1] weekly digest: one message in seven days, over all channels, to the millisecond', () => {
+  test('[CON-1] [GR4] weekly digest: one message in seven days, over all channels, to the millisecond', () => {
     const facts = { preferences: ['weekly_digest' as const] }
     expect(answer(consent, request({ facts, touches: touchesAt([days(7) - 1], 'sms') }))).toBe(
       'weekly_digest',
@@ -167,7 +167,7 @@ describe('caps', () => {
     expect(at(four, 'web')).toBe('pass')
   })
 
-  test('[FAT-2] the window slides exactly: seven days ago no longer counts, a millisecond less does', () => {
+  test('[FAT-2] [GR4] the window slides exactly: seven days ago no longer counts, a millisecond less does', () => {
     const two = [hours(1), hours(2)]
     expect(answer(caps, request({ touches: touchesAt([...two, days(7)]) }))).toBe('pass')
     expect(answer(caps, request({ touches: touchesAt([...two, days(7) - 1]) }))).toBe('channel_cap')
@@ -242,7 +242,7 @@ describe('fatigue', () => {
 })
 
 describe('gap', () => {
-  test('[ARB-1] the next pushed message waits for four hours after the last, exactly', () => {
+  test('[ARB-1] [GR4] the next pushed message waits for four hours after the last, exactly', () => {
     const at = (age: number, channel: Channel = 'email') =>
       ask(gap, request({ touches: touchesAt([days(3), age], 'push'), channel }))
     expect(at(hours(4))).toMatchObject({ outcome: 'pass' })

@@ -23,7 +23,7 @@ const outcome = (verdict: Verdict): string =>
       : 'pass'
 
 describe('default hours', () => {
-  test('[TIM-3] 09:00 is allowed and 21:00 is not, to the millisecond', () => {
+  test('[TIM-3] [GR4] 09:00 is allowed and 21:00 is not, to the millisecond', () => {
     expect(outcome(at('2026-01-12T08:59:59.999Z'))).toBe('2026-01-12T09:00Z')
     expect(outcome(at('2026-01-12T09:00:00.000Z'))).toBe('pass')
     expect(outcome(at('2026-01-12T20:59:59.999Z'))).toBe('pass')
@@ -37,7 +37,7 @@ describe('default hours', () => {
       expect(outcome(at('2026-01-12T03:00Z', {}, channel))).toBe('2026-01-12T09:00Z')
   })
 
-  test('[TIM-3] the hours are local', () => {
+  test('[TIM-3] [QH1] the hours are local', () => {
     const zone = 'Asia/Kolkata'
     expect(outcome(at('2026-01-12T03:29Z', { zone }))).toBe('2026-01-12T03:30Z')
     expect(outcome(at('2026-01-12T15:29Z', { zone }))).toBe('pass')
@@ -46,7 +46,7 @@ describe('default hours', () => {
 })
 
 describe('summer time', () => {
-  test('[TIM-3] the morning after the clocks change is an hour earlier or later', () => {
+  test('[TIM-3] [QH3] the morning after the clocks change is an hour earlier or later', () => {
     const zone = 'Europe/London'
     expect(outcome(at('2026-03-28T22:00Z', { zone }))).toBe('2026-03-29T08:00Z')
     expect(outcome(at('2026-10-24T21:30Z', { zone }))).toBe('2026-10-25T09:00Z')
@@ -63,7 +63,7 @@ describe('summer time', () => {
     expect(new Date(next ?? 0).toISOString()).toBe('2026-03-29T01:00:00.000Z')
   })
 
-  test('[TIM-3] property: agrees with a scan minute by minute, over the changes of a year', () => {
+  test('[TIM-3] [QH3] property: agrees with a scan minute by minute, over the changes of a year', () => {
     const clock = createZoneClock()
     const zones = ['America/New_York', 'Australia/Lord_Howe', 'Europe/Berlin', 'Africa/Casablanca']
     const changes = zones.flatMap((zone) =>
@@ -151,7 +151,7 @@ test('[TIM-3] property: an answer does not depend on what was asked before', () 
 })
 
 describe('unknown whereabouts', () => {
-  test('[TIM-3] unknown zone: only when every zone of the country allows it', () => {
+  test('[TIM-3] [QH1] [QH3] unknown zone: only when every zone of the country allows it', () => {
     const us = { zone: null, country: 'US', region: 'CA' }
     // 09:00 in Honolulu is 14:00 in New York; 21:00 in New York is 16:00 in Honolulu.
     expect(outcome(at('2026-01-12T18:59Z', us))).toBe('2026-01-12T19:00Z')
@@ -160,12 +160,12 @@ describe('unknown whereabouts', () => {
     expect(outcome(at('2026-01-13T02:00Z', us))).toBe('2026-01-13T19:00Z')
   })
 
-  test('[TIM-3] a name that is no zone counts as unknown', () => {
+  test('[TIM-3] [QH1] a name that is no zone counts as unknown', () => {
     for (const zone of ['Mars/Olympus', '+05:30', '', 'x'.repeat(300)])
       expect(outcome(at('2026-01-12T09:00Z', { zone, country: 'United Kingdom' }))).toBe('pass')
   })
 
-  test('[TIM-3] a country so wide that its days do not overlap is never open', () => {
+  test('[TIM-3] [QH3] a country so wide that its days do not overlap is never open', () => {
     expect(outcome(at('2026-01-12T09:00Z', { zone: null, country: 'FR' }))).toBe('pass')
     expect(countryOf('RU')?.zones.length).toBeGreaterThan(10)
     const narrow = planWith('kind: quiet-hours\nspec: { allowed: { from: "10:00", to: "18:00" } }')
@@ -173,7 +173,7 @@ describe('unknown whereabouts', () => {
     expect(outcome(quietHours.evaluate(asked))).toBe('no_open_hour')
   })
 
-  test('[GRD-3] neither zone nor country: nobody can tell, so no send', () => {
+  test('[GRD-3] [QH1] neither zone nor country: nobody can tell, so no send', () => {
     expect(outcome(at('2026-01-12T12:00Z', { zone: null, country: null }))).toBe(
       'guardrail_undecided',
     )
@@ -208,7 +208,7 @@ describe('the law', () => {
     expect(sms('2026-01-11T17:59Z', { ...facts, region: 'IL' })).toBe('pass')
   })
 
-  test('[TIM-3] [CPL-5] a state or country that is unknown counts as the strictest', () => {
+  test('[TIM-3] [CPL-5] [QH2] a state or country that is unknown counts as the strictest', () => {
     const zone = 'America/Chicago'
     for (const region of [null, 'Texas', 'Fla.'])
       expect(sms('2026-01-11T17:00Z', { zone, region })).toBe('2026-01-11T18:00Z')

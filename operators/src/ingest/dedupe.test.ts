@@ -58,7 +58,7 @@ describe('operator dedupe', () => {
     expect(driver.take('duplicate')).toHaveLength(1)
   })
 
-  test('[ING-5] [D4] beyond the limit the oldest go, counted in the state and emitted', () => {
+  test('[ING-5] [D4] [S2] beyond the limit the oldest go, counted in the state and emitted', () => {
     const driver = drive(createDedupe({ horizon: days(7), limit: 16 }))
     for (let i = 0; i < 17; i++) driver.record('u:1', record(`${i}`), { at: T0 + i })
     expect(driver.take('overflow')).toEqual([{ evicted: 3 }])

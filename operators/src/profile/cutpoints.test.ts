@@ -172,7 +172,7 @@ describe('cut points in force', () => {
     expect(classOf(6, cuts.quintiles.frequency)).toBe(4)
   })
 
-  test('[PRO-6] [P15] no order or no cut points: no score', () => {
+  test('[PRO-6] [P15] [C3] no order or no cut points: no score', () => {
     expect(rfmOf(orderTotals(NO_ORDERS, MIDNIGHT), set(0), MIDNIGHT)).toBeNull()
   })
 })

@@ -50,7 +50,7 @@ const arbState: fc.Arbitrary<TriggerState> = fc
     ),
   )
 
-test('[ING-7] merging trigger states is commutative and associative', () => {
+test('[ING-7] [TG3] [CT3] merging trigger states is commutative and associative', () => {
   fc.assert(
     fc.property(arbState, arbState, arbState, (a, b, c) => {
       expect(mergeTriggerStates(a, b)).toEqual(mergeTriggerStates(b, a))

@@ -60,7 +60,7 @@ export function stateAfter(state: TriggerState, signal: Signal): TriggerState {
 /** The instant for which a mark fired last. */
 export const firedUpTo = (state: TriggerState, mark: string): Millis => state.fired[mark] ?? NEVER
 
-/** T1 keeps `due` above the instant it replaces: it is at or after an anchor that is after that. */
+/** TG1 keeps `due` above the instant it replaces: it is at or after an anchor that is after that. */
 export const withFired = (state: TriggerState, mark: string, due: Millis): TriggerState => ({
   ...state,
   fired: { ...state.fired, [mark]: due },

@@ -70,7 +70,7 @@ describe('abandoned cart', () => {
     }
   })
 
-  test('[TRG-2] a change after the trigger is a new cause, one told late is not', () => {
+  test('[TRG-2] [TG1] a change after the trigger is a new cause, one told late is not', () => {
     const run = start(only('abandoned_cart'))
       .tell(added(NOON))
       .to(NOON + hours(2))
@@ -84,7 +84,7 @@ describe('abandoned cart', () => {
     expect(run.fired()).toEqual([])
   })
 
-  test('[TRG-2] an order told late still clears what was in the cart before it', () => {
+  test('[TRG-2] [CT1] an order told late still clears what was in the cart before it', () => {
     const run = start(only('abandoned_cart')).tell(added(NOON))
     run.tell(ordered(NOON + minutes(10)), NOON + hours(1))
     expect(run.to(NOON + days(1)).fired()).toEqual([])
@@ -92,7 +92,7 @@ describe('abandoned cart', () => {
     expect(run.to(NOON + days(2)).fired()).toEqual([])
   })
 
-  test('[TRG-1] a view of the cart is no change unless it shows another cart', () => {
+  test('[TRG-1] [CT1] [CT2] a view of the cart is no change unless it shows another cart', () => {
     const seen = (at: Millis, ...products: string[]) =>
       event(at, 'Cart Viewed', { products: products.map((p) => ({ product_id: p })) })
     const run = start(only('abandoned_cart'))
@@ -194,7 +194,7 @@ describe('stage change', () => {
     expect(stages(r).at(-1)).toBe(`churned>active +${91 * 24}h`)
   })
 
-  test('[TRG-2] an event told late neither undoes nor repeats a crossing', () => {
+  test('[TRG-2] [TG1] an event told late neither undoes nor repeats a crossing', () => {
     const r = run()
       .tell(ordered(NOON))
       .to(NOON + days(31))
@@ -221,7 +221,7 @@ describe('purchase milestones', () => {
 })
 
 describe('the operator', () => {
-  test('a definition takes hold at the next record or timer of the customer', () => {
+  test('[TG4] a definition takes hold at the next record or timer of the customer', () => {
     const run = start(setOf()).tell(added(NOON))
     expect(run.to(NOON + hours(3)).fired()).toEqual([])
     run.h.withBroadcast(definitions, { record: { set: only('abandoned_cart') } })
@@ -247,7 +247,7 @@ describe('the operator', () => {
     expect(run.h.now).toBe(NOON + hours(3))
   })
 
-  test('a clock that runs ahead does not hold back a deadline', () => {
+  test('[TG2] a clock that runs ahead does not hold back a deadline', () => {
     const run = start(only('inactivity'))
     run.tell(event(NOON + days(900), 'Product Viewed', {}, { receivedAt: NOON }), NOON)
     run.h.take()
@@ -302,7 +302,7 @@ function live(life: readonly LifeStep[], stops: readonly number[]): Trigger[] {
 }
 
 describe('properties', () => {
-  test('[TRG-2] however time is cut into advances, the same triggers fire, each cause once', () => {
+  test('[TRG-2] [TG1] however time is cut into advances, the same triggers fire, each cause once', () => {
     fc.assert(
       fc.property(
         arbLife,

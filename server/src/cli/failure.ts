@@ -44,7 +44,10 @@ export class DetailedError extends Error {
 
 export async function failureOf(error: unknown): Promise<Failure> {
   // Only now: most runs of the command line do not fail, and --help should not load the engine.
-  const { ERRORS, findError, OpportuneError } = await import('#engine')
+  const engine = await import('#engine').catch(() => null)
+  // An installation without LMDB's binary: the first error says so, and `doctor` how to mend it.
+  if (engine === null) return unknownFailure(error)
+  const { ERRORS, findError, OpportuneError } = engine
   const known =
     error instanceof CommanderError || error instanceof UsageError
       ? new OpportuneError('cli_usage', sentence(error.message))
@@ -73,7 +76,7 @@ function unknownFailure(error: unknown): Failure {
     detail: sentence(detail),
     remedy: system
       ? 'Mend the cause and run the same command again.'
-      : 'Run it with --debug and report it.',
+      : 'See ./bin/opportune doctor; if that finds nothing, run it with --debug and report it.',
     more: {},
   }
 }

@@ -1,6 +1,6 @@
 /** Whether the server could listen where it would. */
 import { createServer } from 'node:net'
-import { answers } from '../cli/backend/http.ts'
+import { answers } from '../cli/backend/health.ts'
 import type { Check } from './check.ts'
 
 export async function portCheck(host: string, port: number): Promise<Check> {

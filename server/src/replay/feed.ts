@@ -14,6 +14,13 @@
 import { CONTROL_KEY, days, type Millis, minutes, type OutgoingRecord } from '#engine'
 import type { ImportRecord } from '../imports/index.ts'
 
+/**
+ * The first record of every feed: from it on the import holds time back. Append it before the engine
+ * runs, where there are live sources as well: what is not there holds nothing back, and time that has
+ * reached the wall clock does not return for a file.
+ */
+export const holdTime = (): OutgoingRecord => controlRecord({ mark: LONG_AGO }, LONG_AGO)
+
 /** What a feed needs of the running engine. */
 export interface FeedTarget {
   /** How many records the import topic has. */
@@ -48,6 +55,7 @@ const DAY = days(1)
 /** After a midnight, and before its cut points come into force. */
 const STAND_STILL = minutes(30)
 const LINKS_REMEMBERED = 100_000
+const LONG_AGO = Date.UTC(2000, 0, 1)
 
 export async function feed(
   records: AsyncIterable<readonly ImportRecord[]>,
@@ -57,6 +65,7 @@ export async function feed(
   const plan = new FeedPlan(options)
   const pump = new Pump(target, options.batch ?? 500)
   await pump.start()
+  await pump.take({ record: holdTime() })
   for await (const batch of records) {
     for (const record of batch) for (const step of plan.steps(record)) await pump.take(step)
     options.onProgress?.(plan.read)
@@ -183,7 +192,13 @@ class Pump {
 }
 
 const control = (order: object, timestamp: Millis): Step => ({
-  record: { key: Buffer.from(CONTROL_KEY), value: Buffer.from(JSON.stringify(order)), timestamp },
+  record: controlRecord(order, timestamp),
+})
+
+const controlRecord = (order: object, timestamp: Millis): OutgoingRecord => ({
+  key: Buffer.from(CONTROL_KEY),
+  value: Buffer.from(JSON.stringify(order)),
+  timestamp,
 })
 
 function timeOf(value: unknown): Millis | null {

@@ -107,10 +107,11 @@ function introductionFor(
   call: Readonly<Record<string, unknown>>,
   known: Set<string>,
 ): Readonly<Record<string, unknown>> | null {
-  const { userId, timestamp, properties } = call
+  const { userId, timestamp, context } = call
   if (typeof userId !== 'string' || known.has(userId)) return null
   known.add(userId)
-  const country = (properties as Readonly<Record<string, unknown>> | undefined)?.['country']
+  const { location } = (context ?? {}) as { readonly location?: { readonly country?: unknown } }
+  const country = location?.country
   const agrees = murmur3(userId, 7) % 100 < AGREES_PERCENT
   return {
     type: 'identify',

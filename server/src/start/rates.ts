@@ -46,9 +46,11 @@ export class RateMeter {
     const seconds = Math.max(0.001, (now - this.#at) / 1_000)
     const totals = new Map<string, number>()
     for (const task of this.#app.worker.tasks)
-      for (const [node, { values }] of task.tallies)
+      for (const [id, { values }] of task.tallies) {
+        const node = `${task.stage.id}/${id}`
         totals.set(node, (totals.get(node) ?? 0) + values)
-    const nodes: Rates['nodes'] = {}
+      }
+    const nodes: Record<string, Rates['nodes'][string]> = {}
     for (const [node, total] of totals) {
       const grown = this.#at === 0 ? 0 : Math.max(0, total - (this.#before.get(node) ?? 0))
       nodes[node] = { records_total: total, records_per_second: grown / seconds }

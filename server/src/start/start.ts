@@ -7,8 +7,8 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { days } from '#engine'
-import { CALL_SCHEMAS, ProfileViewSchema } from '#operators'
-import { type Analytics, startAnalytics } from '#sinks'
+import { CALL_SCHEMAS } from '#operators'
+import type { Metrics } from '#sinks'
 import { activateDirectory, activateModelFile } from '../app/activate.ts'
 import { App } from '../app/app.ts'
 import { removeServerFile, writeServerFile } from '../cli/backend/server-file.ts'
@@ -16,15 +16,15 @@ import type { ProgressState } from '../cli/progress.ts'
 import { packageVersion } from '../cli/version.ts'
 import { createHttpServer, type Health, type HttpServer, openCredentials } from '../http/index.ts'
 import { packagePath } from '../package-root.ts'
-import { feed } from '../replay/feed.ts'
+import { feed, holdTime } from '../replay/feed.ts'
 import { target } from '../replay/replay.ts'
-import { takeSavepoint } from '../savepoint/index.ts'
 import { DecisionTail } from './decision-tail.ts'
 import { demoImport } from './demo.ts'
 import { logger } from './log.ts'
-import { startMetrics } from './metrics.ts'
+import { makeMetrics, scraper } from './metrics.ts'
 import { portsOf } from './ports.ts'
 import { RateMeter } from './rates.ts'
+import { type SideParts, startSides, stopSides } from './sides.ts'
 
 export interface StartOptions {
   readonly directory: string
@@ -65,16 +65,16 @@ class Product {
   readonly #options: StartOptions
   readonly #io: StartIo
   readonly #app: App
-  readonly #analytics: Analytics
+  readonly #sides: SideParts
   readonly #decisions: DecisionTail
   readonly #meter: RateMeter
   #http: HttpServer | null = null
 
-  private constructor(options: StartOptions, io: StartIo, app: App, analytics: Analytics) {
+  private constructor(options: StartOptions, io: StartIo, app: App, sides: SideParts) {
     this.#options = options
     this.#io = io
     this.#app = app
-    this.#analytics = analytics
+    this.#sides = sides
     this.done = new Promise((resolve, reject) => {
       this.#finish = (error) => (error === undefined ? resolve() : reject(error))
     })
@@ -93,15 +93,11 @@ class Product {
       now: Date.now,
       onFailure: (error) => failed(error),
     })
-    const analytics = startAnalytics({
-      database:
-        options.clickhouseUrl === undefined
-          ? { kind: 'embedded', path: join(options.directory, 'clickhouse') }
-          : { kind: 'remote', url: options.clickhouseUrl },
-      log: { kind: 'embedded', directory: join(options.directory, 'log') },
-      profileSchema: ProfileViewSchema,
+    const sides = await startSides(app, options).catch(async (error: unknown) => {
+      await app.stop()
+      throw error
     })
-    const product = new Product(options, io, app, analytics)
+    const product = new Product(options, io, app, sides)
     failed = (error) => product.#finish(error)
     try {
       await product.#begin()
@@ -114,19 +110,26 @@ class Product {
 
   async #begin(): Promise<void> {
     const { directory, host, port } = this.#options
+    this.#importing = this.#options.import && !imported(directory)
+    if (this.#importing && (await this.#app.importEnd()) === 0)
+      await this.#app.appendImport([holdTime()])
     this.#app.run()
     await activateDirectory(this.#app, packagePath('examples/shop'))
     await activateModelFile(this.#app, packagePath('examples/models/hillstrom-visit.json'))
     await this.#app.settled()
-    this.#importing = this.#options.import && !imported(directory)
     const credentials = await openCredentials(directory)
-    this.#http = createHttpServer(this.#ports(), {
+    const metrics = makeMetrics()
+    this.#http = createHttpServer(this.#ports(metrics), {
       version: packageVersion(),
       host,
       port,
       writeKeys: credentials.writeKeys,
       operatorToken: credentials.operatorToken,
       logger,
+      observe: ({ method, route, status, seconds }) => {
+        metrics.add('opportune_http_requests_total', 1, { method, route, status: String(status) })
+        metrics.observe('opportune_http_request_duration_seconds', seconds, { route })
+      },
       callSchemas: CALL_SCHEMAS,
     })
     const url = await this.#http.listen()
@@ -165,18 +168,17 @@ class Product {
     this.#io.out(`imported ${read.toLocaleString('en')} events in ${seconds.toFixed(1)} s`)
   }
 
-  #ports() {
-    const parts = {
-      app: this.#app,
-      analytics: this.#analytics,
+  #ports(metrics: Metrics) {
+    const app = this.#app
+    const sides = this.#sides
+    return portsOf({
+      app,
+      analytics: sides.analytics,
       decisions: this.#decisions,
       meter: this.#meter,
-    }
-    return portsOf({
-      ...parts,
       health: () => this.#health(),
-      metrics: startMetrics(parts),
-      savepoint: () => takeSavepoint(this.#app, null),
+      metrics: scraper(metrics, { app, sides, ready: () => this.#health().ready }),
+      savepoint: async () => (await import('../savepoint/index.ts')).takeSavepoint(app, null),
     })
   }
 
@@ -184,8 +186,10 @@ class Product {
     const reasons: string[] = []
     if (this.#app.failure !== null) reasons.push('the stream has stopped')
     if (this.#importing) reasons.push('the import is under way')
-    const analytics = this.#analytics.health()
+    const analytics = this.#sides.analytics.health()
     if (analytics.state === 'refused') reasons.push(`analytics: ${analytics.reason ?? 'refused'}`)
+    const seals = this.#sides.sealer.status()
+    if (seals.state === 'broken') reasons.push(`audit: ${seals.reason ?? 'broken'}`)
     return { live: this.#app.failure === null, ready: reasons.length === 0, reasons }
   }
 
@@ -209,7 +213,7 @@ class Product {
   async #stop(): Promise<void> {
     this.#meter.stop()
     await this.#http?.close()
-    await this.#analytics.stop()
+    await stopSides(this.#sides)
     await this.#app.stop()
     await removeServerFile(this.#options.directory)
     this.#finish()

@@ -39,7 +39,7 @@ export const GENESIS = '0'.repeat(64)
 const MAX_REFS = 64
 
 /** The bytes that are hashed: these fields, in this order, without spaces. */
-export function canonicalHeader(header: AuditHeader): string {
+function canonicalHeader(header: AuditHeader): string {
   const { chain, seq, prev, now, kind, pid, refs } = header
   return JSON.stringify({ chain, seq, prev, now, kind, pid, refs })
 }

@@ -68,7 +68,7 @@ interface Read {
 const LOOKAHEAD = 1_000
 
 /** One chain, record by record in the order of offsets; `finish` tells. */
-export class ChainVerifier {
+class ChainVerifier {
   readonly chain: string
   readonly #sealed: ReadonlyMap<number, string>
   #seq = 0

@@ -81,7 +81,8 @@ export class BlockBuilder {
         const at = { log_partition: batch.partition, log_offset: batch.offset(i) }
         for (const { table, values } of this.#rowsOf(feed, batch.value(i), at)) {
           counts[table] = (counts[table] ?? 0) + 1
-          this.#tableOf(table).push({ ...values, ...at })
+          // The feed made the row for us alone; copying all of its columns costs more than the rest.
+          this.#tableOf(table).push(Object.assign(values, at))
         }
       }
     }

@@ -23,8 +23,11 @@ import {
 
 export interface FeedRow {
   readonly table: string
-  readonly values: Fields
+  /** By column. Made for the caller, who adds where the record stood. */
+  readonly values: Row
 }
+
+type Row = Record<string, unknown>
 
 export interface Feed {
   readonly topic: string
@@ -48,7 +51,7 @@ export function feedsOf(
   profileColumns: readonly ProfileColumn[],
   names: TopicNames = {},
 ): readonly Feed[] {
-  const one = (name: FeedName, table: string, row: (record: Fields) => Fields): Feed => ({
+  const one = (name: FeedName, table: string, row: (record: Fields) => Row): Feed => ({
     topic: names[name] ?? name,
     tables: [table],
     rows: (value) => {
@@ -80,7 +83,7 @@ function parse(record: string): Fields | undefined {
   }
 }
 
-function eventRow(record: Fields): Fields {
+function eventRow(record: Fields): Row {
   const event = fields(record['event'])
   const order = fields(record['order'])
   return {
@@ -103,7 +106,7 @@ function eventRow(record: Fields): Fields {
   }
 }
 
-const sessionRow = (record: Fields): Fields => ({
+const sessionRow = (record: Fields): Row => ({
   customer_id: text(record['customer_id']),
   started_at: instant(record['start']),
   ended_at: instant(record['end']),
@@ -111,7 +114,7 @@ const sessionRow = (record: Fields): Fields => ({
   events: count(record['events']),
 })
 
-function triggerRow(record: Fields): Fields {
+function triggerRow(record: Fields): Row {
   const trigger = fields(record['trigger'])
   return {
     customer_id: text(record['customer_id']),
@@ -123,14 +126,14 @@ function triggerRow(record: Fields): Fields {
   }
 }
 
-const identityRow = (record: Fields): Fields => ({
+const identityRow = (record: Fields): Row => ({
   id: text(record['id']),
   target: text(record['target']),
   since: instant(record['at']),
   cause: text(record['cause']),
 })
 
-const deadLetterRow = (record: Fields): Fields => ({
+const deadLetterRow = (record: Fields): Row => ({
   code: text(record['code']),
   reason: text(record['reason']),
   refused_by: text(record['by']),
@@ -159,7 +162,7 @@ function decisionRows(value: Uint8Array): readonly FeedRow[] | string {
   ]
 }
 
-function decisionRow(decision: Fields): Fields {
+function decisionRow(decision: Fields): Row {
   const trigger = fields(decision['trigger'])
   const chosen = fields(decision['chosen'])
   const versions = fields(decision['versions'])
@@ -194,7 +197,7 @@ function decisionRow(decision: Fields): Fields {
   }
 }
 
-const verdictRow = (decision: Fields, verdict: Fields, position: number): Fields => ({
+const verdictRow = (decision: Fields, verdict: Fields, position: number): Row => ({
   decision_id: text(decision['decision_id']),
   decided_at: instant(decision['timestamp']),
   customer_id: text(decision['customer_id']),

@@ -93,7 +93,10 @@ function kindOf(field: Fields, comment: string): Kind {
 }
 
 /** The row of a snapshot `{ cause, profile }`. */
-export function profileRow(record: Fields, columns: readonly ProfileColumn[]): Fields {
+export function profileRow(
+  record: Fields,
+  columns: readonly ProfileColumn[],
+): Record<string, unknown> {
   const profile = fields(record['profile'])
   const row: Record<string, unknown> = {
     customer_id: READ.text(profile['customer_id']),

@@ -2,6 +2,7 @@
 import type { EventLog } from '#engine'
 import { chainBytes } from '../audit/chains.fixture.ts'
 import { NOON } from '../topics/decision.fixture.ts'
+import type { Activity } from '../topics/rows.ts'
 
 export const PROFILE_SCHEMA = {
   type: 'object',
@@ -42,12 +43,12 @@ export async function createTopics(log: EventLog): Promise<void> {
 }
 
 /** An event; every third is an order, every ninth gives some of one back. */
-export function activity(n: number): object {
+export function activity(n: number): Activity {
   const order =
     n % 9 === 8
-      ? { kind: 'refunded', id: `o-${n - 2}`, amount: 1.5 }
+      ? { kind: 'refunded' as const, id: `o-${n - 2}`, amount: 1.5 }
       : n % 3 === 0
-        ? { kind: 'completed', id: `o-${n}`, amount: 10 + n / 100 }
+        ? { kind: 'completed' as const, id: `o-${n}`, amount: 10 + n / 100 }
         : null
   return {
     customer: `u:${n % 5}`,

@@ -10,8 +10,10 @@ const LATEST = Date.UTC(2300, 0, 1) - 1
  */
 export function instant(ms: unknown): string {
   const at = typeof ms === 'number' && Number.isFinite(ms) ? ms : 0
-  const text = new Date(Math.min(LATEST, Math.max(EARLIEST, Math.trunc(at)))).toISOString()
-  return `${text.slice(0, 10)} ${text.slice(11, 23)}`
+  return new Date(Math.min(LATEST, Math.max(EARLIEST, Math.trunc(at))))
+    .toISOString()
+    .replace('T', ' ')
+    .slice(0, 23)
 }
 
 export const instantOrNull = (ms: unknown): string | null =>

@@ -49,13 +49,13 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
   const of = <T extends Series>(name: MetricName): T => series.get(name) as T
   const metrics: Metrics = {
     contentType: registry.contentType,
-    add: (name, by, labels = {}) => of<Counter>(name).inc(labels, by),
-    takeOver: (name, value, labels = {}) => {
-      of<Counter>(name).remove(labels)
-      of<Counter>(name).inc(labels, value)
+    add: (name, by, ...labels) => of<Counter>(name).inc(labels[0] ?? {}, by),
+    takeOver: (name, value, ...labels) => {
+      of<Counter>(name).remove(labels[0] ?? {})
+      of<Counter>(name).inc(labels[0] ?? {}, value)
     },
-    set: (name, value, labels = {}) => of<Gauge>(name).set(labels, value),
-    observe: (name, value, labels = {}) => of<Histogram>(name).observe(labels, value),
+    set: (name, value, ...labels) => of<Gauge>(name).set(labels[0] ?? {}, value),
+    observe: (name, value, ...labels) => of<Histogram>(name).observe(labels[0] ?? {}, value),
     clear: (name) => of(name).reset(),
     collect: (snapshot) => applySnapshot(metrics, snapshot),
     text: () => registry.metrics(),

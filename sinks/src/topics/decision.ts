@@ -24,7 +24,7 @@ export const TriggerSchema = Type.Object(
   { description: 'What happened to the customer.' },
 )
 
-export const CandidateSchema = Type.Object(
+const CandidateSchema = Type.Object(
   {
     campaign: Text('The campaign that proposes.'),
     trigger: TriggerSchema,
@@ -39,7 +39,7 @@ export const CandidateSchema = Type.Object(
   { description: 'A proposal to act.' },
 )
 
-export const VerdictSchema = Type.Object(
+const VerdictSchema = Type.Object(
   {
     guardrail: Text('The guardrail asked.'),
     rule: Text("The requirement's rule id."),

@@ -1,9 +1,6 @@
 /** Pieces that the schemas of sink topics share. Descriptions become the reference page. */
 import Type from 'typebox'
 
-/** What a parsed JSON value is until somebody checks it. */
-export type Facts = { readonly [name: string]: unknown }
-
 /** Schema types are read, never written. */
 export type DeepReadonly<T> = T extends readonly (infer E)[]
   ? readonly DeepReadonly<E>[]

@@ -39,6 +39,21 @@ export const ActivitySchema = Type.Object(
       minimum: 0,
       description: 'receivedAt less event time, in ms; at least 0.',
     }),
+    order: Nullable(
+      Type.Object(
+        {
+          kind: oneOf(['completed', 'refunded', 'cancelled'], 'What happened to the order.'),
+          id: Text('Order id.'),
+          amount: Nullable(
+            Type.Number({
+              description:
+                'Completed: revenue net of discount, without tax and shipping. Refunded: what was given back; null: all of it. Cancelled: null (shop currency).',
+            }),
+          ),
+        },
+        { description: 'What an order event means, by the rule that profiles follow; else null.' },
+      ),
+    ),
     mode: oneOf(
       ['history', 'live'],
       'history: from an import, changes state but proposes nothing.',
@@ -107,8 +122,8 @@ export const DeadLetterSchema = Type.Object(
     reason: Text('For people; no personal data.'),
     by: Text('Stage or operator that refused it.'),
     topic: Text('Where it stood.'),
-    partition: Type.Integer(),
-    offset: Type.Integer(),
+    partition: Type.Integer({ description: 'Partition of that topic.' }),
+    offset: Type.Integer({ description: 'Offset in that partition.' }),
     at: Time('Time of the record'),
     bytes: Text('The record, base64: `opportune dlq redrive` puts it back.'),
   },

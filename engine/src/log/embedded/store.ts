@@ -87,7 +87,9 @@ export class LmdbStore implements LogStore {
       if (known !== undefined) requireSamePartitions(known, spec)
     }
     let next = Math.max(0, ...[...this.#topics.values()].map((topic) => topic.number)) + 1
-    const stored = specs.map((spec) => ({
+    // A name listed twice is one topic: two numbers for it would be two places on the disk.
+    const named = new Map(specs.map((spec) => [spec.name, spec]))
+    const stored = [...named.values()].map((spec) => ({
       number: this.#topics.get(spec.name)?.number ?? next++,
       spec,
     }))

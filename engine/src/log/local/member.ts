@@ -115,6 +115,7 @@ export class LocalMember implements LogMember {
   }
 
   position(partition: TopicPartition): number {
+    this.assertAlive()
     const claim = this.#claims.get(partitionKey(partition))
     assert(claim !== undefined, 'only an owned partition has a position')
     return claim.position ?? this.#start(partition)
@@ -249,6 +250,8 @@ export class LocalMember implements LogMember {
         start,
         end,
       })
+    // Markers, or what an abort left: there is nothing to hand out, and the position is behind it.
+    if (claim.position < end && claim.cursor.frameAt(claim.position) === undefined) claim.position = end
     return claim.position < end
   }
 

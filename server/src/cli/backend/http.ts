@@ -27,7 +27,6 @@ export interface HttpBackendOptions {
 }
 
 const TIMEOUT_MS = 60_000
-const PROBE_MS = 2_000
 const SAVEPOINT_MS = 10 * 60_000
 
 export function httpBackend(options: HttpBackendOptions): Backend {
@@ -71,17 +70,6 @@ export function httpBackend(options: HttpBackendOptions): Backend {
   }
 }
 
-/** Whether an Opportune server answers there, asked without a token: a stranger must not get it. */
-export async function answers(url: string): Promise<boolean> {
-  try {
-    const response = await fetch(`${url}/health/live`, { signal: AbortSignal.timeout(PROBE_MS) })
-    const health: unknown = await response.json()
-    return typeof health === 'object' && health !== null && 'live' in health && 'ready' in health
-  } catch {
-    return false
-  }
-}
-
 async function applyOver(
   options: HttpBackendOptions,
   files: readonly { readonly path: string; readonly text: string }[],
@@ -89,7 +77,7 @@ async function applyOver(
   const response = await send(options, '/api/v1/definitions', { files })
   const body = await parsed(response, options.url)
   if (response.ok) return { ok: true, ...(body as unknown as Applied) }
-  if (body['code'] === 'http_definitions_refused')
+  if (body['code'] === 'definitions_refused')
     return { ok: false, problems: body['problems'] as readonly DefinitionProblem[] }
   throw errorOf(body, response.status)
 }

@@ -15,13 +15,15 @@ export function figuresText(result: object): string {
 const isRecord = (of: unknown): of is Readonly<Record<string, unknown>> =>
   typeof of === 'object' && of !== null && !Array.isArray(of)
 
-/** `a 1, b 2` for a small record, the value itself for anything else. */
+/** A spread as `median (min to max)`, another small record as `a 1, b 2`, else the value itself. */
 const flat = (of: unknown): string =>
-  isRecord(of)
-    ? Object.entries(of)
-        .map(([name, inner]) => `${printable(name)} ${value(inner)}`)
-        .join(', ')
-    : value(of)
+  isRecord(of) && 'median' in of
+    ? `${value(of['median'])} (${value(of['min'])} to ${value(of['max'])})`
+    : isRecord(of)
+      ? Object.entries(of)
+          .map(([name, inner]) => `${printable(name)} ${value(inner)}`)
+          .join(', ')
+      : value(of)
 
 function listText(list: readonly unknown[]): string {
   const rows = list.filter(isRecord)
