@@ -45,13 +45,7 @@ export const refuse = (code: ModelRefusalCode, reason: string): ModelRefusal => 
   reason,
 })
 
-type Json =
-  | string
-  | number
-  | boolean
-  | null
-  | readonly Json[]
-  | { readonly [key: string]: Json }
+type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
 export type JsonObject = { readonly [key: string]: Json }
 
 /** An object whose `version` was found to be the hash of the rest. */

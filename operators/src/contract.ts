@@ -12,7 +12,13 @@ import type { Millis, Mode } from '#engine'
 
 export type CallType = 'track' | 'identify' | 'page' | 'screen' | 'group' | 'alias'
 
-export type Json = string | number | boolean | null | readonly Json[] | { readonly [k: string]: Json }
+export type Json =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly Json[]
+  | { readonly [k: string]: Json }
 export type JsonObject = { readonly [k: string]: Json }
 
 /** A validated producer call, as it stands in the inbox. */
@@ -174,7 +180,11 @@ export interface Decision {
   /** The decision that this one continues (a deferral that came due). */
   readonly continues: string | null
   /** Everything the decision rests on: definition set, model, cut points, feature values. */
-  readonly versions: { readonly definitions: string; readonly model: string; readonly cut_points: string }
+  readonly versions: {
+    readonly definitions: string
+    readonly model: string
+    readonly cut_points: string
+  }
   readonly inputs: JsonObject
 }
 export type { Mode }

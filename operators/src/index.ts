@@ -21,19 +21,24 @@ export type {
 export { createDecide } from './decide/decide.ts'
 export { activeModel, type ModelActivated } from './decide/model.ts'
 export { type TouchInput, touches } from './decide/touches.ts'
-export { definitions, type DefinitionsActivated } from './definitions/broadcast.ts'
+export { type DefinitionsActivated, definitions } from './definitions/broadcast.ts'
 export { lifecycleOf } from './definitions/plan.ts'
-export { readDefinitions, type ReadResult } from './definitions/read.ts'
+export { type ReadResult, readDefinitions } from './definitions/read.ts'
 export { definitionReference } from './definitions/reference.ts'
 export type { DefinitionSet } from './definitions/set.ts'
 export { CALL_SCHEMAS } from './ingest/call-schema.ts'
 export { createDedupe, type DuplicateRow } from './ingest/dedupe.ts'
-export { identity, type IdentityRow, type IdentityState } from './ingest/identity.ts'
+export { type IdentityRow, type IdentityState, identity } from './ingest/identity.ts'
 export { REJECTIONS, type Rejection } from './ingest/reasons.ts'
 export { anonymousKey, routingKey, userKey } from './ingest/routing.ts'
 export { HTTP_MAX_BYTES, parseEvent } from './ingest/validate.ts'
 export { cutPointsOperator } from './profile/cut-points-operator.ts'
-export { cutPoints, cutPointsAt, type CutPoints, type CutPointsInForce } from './profile/cutpoints.ts'
+export {
+  type CutPoints,
+  type CutPointsInForce,
+  cutPoints,
+  cutPointsAt,
+} from './profile/cutpoints.ts'
 export {
   createProfile,
   type SessionRow,

@@ -25,7 +25,10 @@ function readAll(bytes: Uint8Array): { items: Written[]; frame: FrameReader } {
   return { items, frame }
 }
 
-const instant = fc.oneof(fc.integer({ min: 0, max: 4e12 }), fc.double({ noNaN: true, min: 0, max: 1e12 }))
+const instant = fc.oneof(
+  fc.integer({ min: 0, max: 4e12 }),
+  fc.double({ noNaN: true, min: 0, max: 1e12 }),
+)
 const anyItem = fc.record({
   edge: fc.nat(20_000),
   // Some keys come back within a frame.

@@ -88,7 +88,8 @@ export class FrameWriter {
     let head = item.mode === 'live' ? LIVE : 0
     if (key === null) head |= KEYLESS
     const delta = mark - this.#mark
-    if (mark !== this.#mark) head |= exact(delta, this.#mark, mark) && delta > 0 ? MARK_DELTA : MARK_ABSOLUTE
+    if (mark !== this.#mark)
+      head |= exact(delta, this.#mark, mark) && delta > 0 ? MARK_DELTA : MARK_ABSOLUTE
     const relative = time - mark
     if (!exact(relative, mark, time)) head |= ABSOLUTE_TIME
     out.byte(head)
@@ -223,7 +224,10 @@ export class FrameReader {
     else item.keyNumber = number - 1
     const key = this.#keys[item.keyNumber]
     if (key === undefined)
-      throw new OpportuneError('frame_corrupt', 'A record names a key that its frame does not hold.')
+      throw new OpportuneError(
+        'frame_corrupt',
+        'A record names a key that its frame does not hold.',
+      )
     item.key = key
   }
 }

@@ -120,10 +120,12 @@ export class Task implements ContextHost {
     return slot
   }
 
-  /** Whether timers are due that the last slice had no budget for. */
+  /** Whether a slice without records has work: timers that the last one had no budget for. */
   get backlog(): boolean {
-    const due = this.store.earliestDue()
-    return due !== END && due <= this.now
+    const { now } = this
+    if (now === END) return false
+    // Time that it held back for a timer which turned out to be cancelled is still to be told.
+    return this.store.earliestDue() <= now || this.#outputs.mark < now
   }
 
   /**

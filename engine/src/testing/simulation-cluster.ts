@@ -42,6 +42,8 @@ export interface ClusterOptions {
   readonly prng: Prng
   readonly startAt: number
   readonly disturbance: Disturbance
+  /** Hears what happens, in its order. */
+  readonly onEvent?: (what: string) => void
   readonly worker: Pick<WorkerOptions, 'slice' | 'timersPerSlice' | 'checkpointEveryMs'>
   /** Values per transaction of a checkpoint, decoded keys in memory: small, so that all paths are taken. */
   readonly state: {
@@ -186,7 +188,7 @@ export class Cluster {
 
   async #stop(process: Process | undefined): Promise<void> {
     if (process === undefined || process.doing !== null || process.stale) return
-    this.#note('stop')
+    this.#note('stop', process.id)
     this.#do(process, async () => {
       await process.worker.stop()
       process.gate.close()
@@ -197,7 +199,7 @@ export class Cluster {
   /** The process comes back elsewhere, with an empty disk, while its former self goes on for a while. */
   #usurp(process: Process | undefined): void {
     if (process === undefined || process.stale) return
-    this.#note('usurp')
+    this.#note('usurp', process.id)
     process.stale = true
     this.#disks.delete(process.id)
   }
@@ -221,7 +223,7 @@ export class Cluster {
   #died(process: Process, error: unknown): void {
     if (!process.gate.open) return
     const code = codeOf(error)
-    this.#note(`died: ${code}`)
+    this.#note(`died: ${code}`, process.id)
     if (!ENDS.includes(code))
       this.#finding ??= new Finding(
         `${process.id} died of ${error instanceof Error ? error.stack : String(error)}`,
@@ -254,7 +256,7 @@ export class Cluster {
         if (!gate.open) throw new OpportuneError('log_crashed', 'This process has ended.')
         if (this.#disturbance.kill === 0 || this.#options.prng.next() >= this.#disturbance.kill)
           return
-        this.#note(`kill: ${step}`)
+        this.#note(`kill: ${step}`, id)
         this.#kill(process)
         throw new OpportuneError('log_crashed', `Killed at ${step}.`)
       },
@@ -308,7 +310,8 @@ export class Cluster {
     return count
   }
 
-  #note(what: string): void {
+  #note(what: string, who = ''): void {
+    this.#options.onEvent?.(`${this.time.now} ${who} ${what}`)
     this.happened.set(what, (this.happened.get(what) ?? 0) + 1)
   }
 

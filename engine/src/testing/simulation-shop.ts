@@ -184,6 +184,7 @@ class ShopInput {
   readonly steps: SimulationStep[] = []
   readonly #prng: Prng
   readonly #left = new Set<string>()
+  readonly #linked = new Set<string>()
   #now = START
   #live = false
 
@@ -202,7 +203,7 @@ class ShopInput {
   }
 
   #phase(kind: number): void {
-    if (kind === 0) this.#alone(() => this.#visits([{ user: this.#user(), n: LEAVES }]))
+    if (kind === 0) this.#alone(() => this.#leaver())
     else if (kind === 1)
       this.#alone(() => this.#visits([{ user: this.#user(), n: 1 + this.#prng.below(9) }]))
     else if (kind === 2)
@@ -231,6 +232,14 @@ class ShopInput {
   #goLive(): void {
     if (!this.#live) this.#alone(() => this.#control({ live: true }))
     this.#live = true
+  }
+
+  /** A main account that left in turn would be one more of whom no record may meet another. */
+  #leaver(): void {
+    const user = this.#user()
+    const n = this.#linked.has(user) ? 1 : LEAVES
+    this.#linked.add(user)
+    this.#visits([{ user, n }])
   }
 
   /** A user of whom no record may meet another: each stands alone. */

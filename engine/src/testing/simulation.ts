@@ -32,6 +32,8 @@ export interface SimulationReport {
   readonly state_mismatches: number
   /** What a process died of that it should not have, or that it never settled; null: nothing. */
   readonly finding: string | null
+  /** The first differences, in words. */
+  readonly differences: readonly string[]
   /** Records of all sinks in the undisturbed run. */
   readonly outputs: number
   /** What was done to the processes and the log, by kind. */
@@ -42,15 +44,22 @@ export const isSound = (report: SimulationReport): boolean =>
   report.finding === null &&
   report.lost + report.duplicated + report.disordered + report.state_mismatches === 0
 
+export interface SimulationOptions {
+  readonly scenario?: Scenario
+  /** Hears everything that happens, in its order. */
+  readonly onEvent?: (what: string) => void
+}
+
 export async function simulate(
   seed: number,
-  scenario: Scenario = shopScenario,
+  options: SimulationOptions = {},
 ): Promise<SimulationReport> {
+  const { scenario = shopScenario, onEvent } = options
   const steps = scenario.steps(new Prng(seed))
   const prng = new Prng(seed ^ 0x5eed)
   const plan = scenario.topology(1 + prng.below(4)).build()
   const expected = await undisturbed({ scenario, plan }, steps)
-  const cluster = new Cluster(disturbed(plan, prng))
+  const cluster = new Cluster({ ...disturbed(plan, prng), ...(onEvent === undefined ? {} : { onEvent }) })
   let finding: string | null = null
   try {
     await run(cluster, steps, prng)
@@ -219,20 +228,32 @@ function stateOf(cluster: Cluster): Map<string, string> {
   return state
 }
 
-const NO_DIFFERENCES = { lost: 0, duplicated: 0, disordered: 0, state_mismatches: 0 }
+const NO_DIFFERENCES = { lost: 0, duplicated: 0, disordered: 0, state_mismatches: 0, differences: [] as string[] }
+
+const MOST_TOLD = 5
 
 function compare(expected: Outcome, actual: Outcome): typeof NO_DIFFERENCES {
-  const found = { ...NO_DIFFERENCES }
+  const found = { ...NO_DIFFERENCES, differences: [] as string[] }
+  const tell = (place: string, before: unknown, after: unknown): void => {
+    if (found.differences.length < MOST_TOLD)
+      found.differences.push(`${place}: ${JSON.stringify(before)} became ${JSON.stringify(after)}`)
+  }
   for (const place of new Set([...expected.outputs.keys(), ...actual.outputs.keys()])) {
     const [before, after] = [expected.outputs.get(place) ?? [], actual.outputs.get(place) ?? []]
     const lost = missing(before, after)
     const duplicated = missing(after, before)
+    const at = [...before, ''].findIndex((value, i) => value !== after[i])
     found.lost += lost
     found.duplicated += duplicated
-    if (lost + duplicated === 0 && before.some((value, i) => value !== after[i])) found.disordered++
+    if (lost + duplicated === 0 && at < before.length) found.disordered++
+    if (lost + duplicated > 0 || at < before.length) tell(`${place} [${at}]`, before[at], after[at])
   }
-  for (const key of new Set([...expected.state.keys(), ...actual.state.keys()]))
-    if (expected.state.get(key) !== actual.state.get(key)) found.state_mismatches++
+  for (const key of new Set([...expected.state.keys(), ...actual.state.keys()])) {
+    const [before, after] = [expected.state.get(key), actual.state.get(key)]
+    if (before === after) continue
+    found.state_mismatches++
+    tell(`state of ${key}`, before, after)
+  }
   return found
 }
 

@@ -20,8 +20,9 @@ const DEAD_LETTERS = 'dead-letters'
 
 export function compile(id: string, nodes: readonly TopologyNode[]): Plan {
   checkOutputs(nodes)
-  const entries = nodes.filter((n): n is SourceNode | InboxNode =>
-    n.kind === 'source' || n.kind === 'inbox')
+  const entries = nodes.filter(
+    (n): n is SourceNode | InboxNode => n.kind === 'source' || n.kind === 'inbox',
+  )
   const reach = new Map(entries.map((entry) => [entry, reachable(entry)]))
   checkOwners(reach)
   checkMerges(reach)
@@ -75,7 +76,11 @@ function checkOutputs(nodes: readonly TopologyNode[]): void {
     if (node.kind === 'sink' || node.kind === 'into' || node.kind === 'broadcast') continue
     const names = node.outputs.size === 0 ? ['out'] : [...node.outputs.keys()]
     for (const name of names)
-      if ((node.outputs.get(name)?.length ?? 0) === 0 && !node.ignored.has(name) && !endsQuietly(node))
+      if (
+        (node.outputs.get(name)?.length ?? 0) === 0 &&
+        !node.ignored.has(name) &&
+        !endsQuietly(node)
+      )
         throw new OpportuneError(
           'topology_unconfigured_output',
           `Output '${name}' of '${node.id}' leads nowhere.`,
@@ -148,7 +153,10 @@ function checkLoops(
   }
 }
 
-function broadcastInputs(nodes: readonly TopologyNode[], inbox: TopologyNode): Map<number, BroadcastInput> {
+function broadcastInputs(
+  nodes: readonly TopologyNode[],
+  inbox: TopologyNode,
+): Map<number, BroadcastInput> {
   const inputs = new Map<number, BroadcastInput>()
   for (const node of nodes)
     if (node.kind === 'broadcast' && node.inbox === inbox)

@@ -111,7 +111,9 @@ export function describeMermaid(description: Description): string {
         if (drawn(target)) arrows.add(arrow(name(node.id), name(to), output))
         else
           for (const hop of target.feeds)
-            arrows.add(arrow(name(node.id), name(hop.to), hop.output === 'out' ? output : hop.output))
+            arrows.add(
+              arrow(name(node.id), name(hop.to), hop.output === 'out' ? output : hop.output),
+            )
       }
   return `${[...lines, ...[...arrows].map((a) => `  ${a}`)].join('\n')}\n`
 }

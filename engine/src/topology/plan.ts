@@ -85,7 +85,11 @@ export interface SinkSpec<T> {
 export interface SinkChain<T> {
   readonly initial: (chain: string) => unknown
   /** Pure: the next state and the bytes to write. */
-  next(state: unknown, value: T, at: { readonly now: Millis; readonly bytes: Buffer }): {
+  next(
+    state: unknown,
+    value: T,
+    at: { readonly now: Millis; readonly bytes: Buffer },
+  ): {
     readonly state: unknown
     readonly bytes: Buffer
   }

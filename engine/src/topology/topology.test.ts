@@ -2,7 +2,7 @@ import { describe, expect, expectTypeOf, test } from 'vitest'
 import { jsonCodec } from '../codec/codec.ts'
 import { type ErrorCode, findError } from '../errors.ts'
 import { operator, output, stateSpec } from '../operator.ts'
-import { describe as describePlan, describeMermaid, describeText } from './describe.ts'
+import { describeMermaid, describe as describePlan, describeText } from './describe.ts'
 import { type KeyedStream, type Stream, type Topology, topology } from './topology.ts'
 
 interface Click {
@@ -46,10 +46,19 @@ describe('topology', () => {
     const outputs = keyed.process(counter)
     expectTypeOf(outputs.count).toEqualTypeOf<KeyedStream<number>>()
     expectTypeOf(outputs.late).toEqualTypeOf<KeyedStream<Click>>()
-    const branched = stream.branch('b', { long: output<Click>(), short: output<string>() }, () => {})
+    const branched = stream.branch(
+      'b',
+      { long: output<Click>(), short: output<string>() },
+      () => {},
+    )
     expectTypeOf(branched.short).toEqualTypeOf<Stream<string>>()
     // @ts-expect-error an operator of another input type
-    expect(() => stream.map((c) => c.page).keyBy('x', (p) => p, { codec: jsonCodec() }).process(counter)).toThrow()
+    expect(() =>
+      stream
+        .map((c) => c.page)
+        .keyBy('x', (p) => p, { codec: jsonCodec() })
+        .process(counter),
+    ).toThrow()
   })
 
   test('[T1] a duplicate id is refused', () => {
@@ -61,7 +70,9 @@ describe('topology', () => {
 
   test('[T2] an output that leads nowhere is refused, one ignored on purpose is not', () => {
     const t = topology('t')
-    const { count, late } = clicks(t).keyBy('u', (c) => c.user, { codec: jsonCodec() }).process(counter)
+    const { count, late } = clicks(t)
+      .keyBy('u', (c) => c.user, { codec: jsonCodec() })
+      .process(counter)
     count.sink('counts', sink)
     expect(refusal(() => t.build())).toBe('topology_unconfigured_output')
     late.ignore()
@@ -99,15 +110,21 @@ describe('topology', () => {
 
   test('stateless steps run in every stage that reaches them; one inbox may have several feeds', () => {
     const t = topology('t')
-    const both = clicks(t, 'web').merge(clicks(t, 'app')).filter((c) => c.user !== '')
-    const { count, late } = both.keyBy('u', (c) => c.user, { codec: jsonCodec(), partitions: 4 }).process(counter)
+    const both = clicks(t, 'web')
+      .merge(clicks(t, 'app'))
+      .filter((c) => c.user !== '')
+    const { count, late } = both
+      .keyBy('u', (c) => c.user, { codec: jsonCodec(), partitions: 4 })
+      .process(counter)
     count.sink('counts', sink)
     late.ignore()
     const plan = t.build()
     const stage = plan.stages.find((s) => s.id === 'u')
     expect(stage?.upstream).toEqual(['app', 'web'])
     expect(stage?.changelog).toBe('u.changelog')
-    expect(plan.stages.filter((s) => s.nodes.some((n) => n.kind === 'filter')).map((s) => s.id)).toEqual(['web', 'app'])
+    expect(
+      plan.stages.filter((s) => s.nodes.some((n) => n.kind === 'filter')).map((s) => s.id),
+    ).toEqual(['web', 'app'])
     expect(plan.topics.map((p) => [p.name, p.partitions])).toEqual([
       ['web', 1],
       ['app', 1],
@@ -121,7 +138,9 @@ describe('topology', () => {
 
   test('describe: data, text and Mermaid', () => {
     const t = topology('shop')
-    const { count, late } = clicks(t).keyBy('u', (c) => c.user, { codec: jsonCodec(), partitions: 2 }).process(counter)
+    const { count, late } = clicks(t)
+      .keyBy('u', (c) => c.user, { codec: jsonCodec(), partitions: 2 })
+      .process(counter)
     count.sink('counts', sink)
     late.ignore()
     const description = describePlan(t.build())

@@ -64,7 +64,10 @@ export class Topology {
   /** @internal */
   add(node: TopologyNode): TopologyNode {
     if (!ID.test(node.id))
-      throw new OpportuneError('topology_duplicate_id', `'${node.id}' is no id (lower case, digits, dashes).`)
+      throw new OpportuneError(
+        'topology_duplicate_id',
+        `'${node.id}' is no id (lower case, digits, dashes).`,
+      )
     if (this.#nodes.has(node.id))
       throw new OpportuneError('topology_duplicate_id', `'${node.id}' is taken.`, { id: node.id })
     this.#nodes.set(node.id, node)

@@ -6,7 +6,7 @@ import {
   outputLayout,
   type RetailProfile,
   type UpliftArtefact,
-} from '#models'
+} from '#models/serving'
 import type { CustomerFacts } from './facts.ts'
 
 /** Puts a model in force. The artefact was accepted by the registry before this was written. */

@@ -58,6 +58,16 @@ describe('operator dedupe', () => {
     expect(driver.take('duplicate')).toHaveLength(1)
   })
 
+  test('[D3] links and redirects pass, however often, and are not remembered', () => {
+    const link = { kind: 'link', from: 'a:x', to: 'u:1' } as unknown as InboxRecord
+    const redirect = { kind: 'redirect', to: 'u:1' } as unknown as InboxRecord
+    const driver = drive(dedupe)
+    for (const told of [link, redirect, link, redirect]) driver.record('a:x', told, { at: T0 })
+    expect(driver.take('fresh')).toEqual([link, redirect, link, redirect])
+    expect(driver.take('duplicate')).toEqual([])
+    expect(driver.keys()).toEqual([])
+  })
+
   test('[ING-5] [D4] [S2] beyond the limit the oldest go, counted in the state and emitted', () => {
     const driver = drive(createDedupe({ horizon: days(7), limit: 16 }))
     for (let i = 0; i < 17; i++) driver.record('u:1', record(`${i}`), { at: T0 + i })

@@ -15,7 +15,15 @@
 import { days, operator, output, stateSpec } from '#engine'
 import type { InboxRecord, LinkedRecord } from '../contract.ts'
 import { identity } from './identity.ts'
-import { addSeen, hasSeen, NOTHING_SEEN, type SeenLimits, seenCodec, uniteSeen } from './seen.ts'
+import {
+  addSeen,
+  fingerprint,
+  hasSeen,
+  NOTHING_SEEN,
+  type SeenLimits,
+  seenCodec,
+  uniteSeen,
+} from './seen.ts'
 
 export interface DuplicateRow {
   readonly message_id: string
@@ -45,7 +53,7 @@ export const createDedupe = (limits: SeenLimits = DEDUPE_DEFAULTS) =>
       if (record.kind === 'link' || record.kind === 'redirect') return cx.emit('fresh', record)
       if (cx.read(identity).to !== null) return cx.emit('fresh', record)
       const { event } = record
-      const id = record.kind === 'linked' ? linkedId(record) : record.event.messageId
+      const id = fingerprint(record.kind === 'linked' ? linkedId(record) : record.event.messageId)
       const seen = cx.get()
       if (hasSeen(seen, id)) {
         if (event !== null) cx.emit('duplicate', duplicateRow(event))

@@ -8,15 +8,16 @@
  *    duplicate of one of them would pass.
  * S3 Uniting two values is commutative and associative up to S2.
  */
-import { hash } from 'node:crypto'
-import { asBuffer, ByteReader, type ByteWriter, type Codec, days, type Millis } from '#engine'
-
-export interface SeenDay {
-  /** Days since 1970. */
-  readonly day: number
-  /** Low and high word of each hash, one after the other. */
-  readonly words: readonly number[]
-}
+import {
+  asBuffer,
+  ByteReader,
+  type ByteWriter,
+  type Codec,
+  days,
+  hashPair,
+  type Millis,
+} from '#engine'
+import { type Fingerprint, SeenDay } from './seen-day.ts'
 
 export interface Seen {
   /** Oldest first. */
@@ -31,38 +32,45 @@ export interface SeenLimits {
   readonly limit: number
 }
 
-/** 64 bits of SHA-256: ids are the producer's choice, so nobody may be able to make two collide. */
-function wordsOf(id: string): readonly [low: number, high: number] {
-  const digest = hash('sha256', id, 'buffer')
-  return [digest.readUInt32LE(0), digest.readUInt32LE(4)]
-}
+/**
+ * 64 bits of MurmurHash3. Whoever knows a message's id in advance, as making another one collide with
+ * it takes, can suppress the message by sending that very id; a cryptographic hash would not help.
+ */
+export const fingerprint = (id: string): Fingerprint => hashPair(id, 0)
+
+const printOf = (id: string | Fingerprint): Fingerprint =>
+  typeof id === 'string' ? fingerprint(id) : id
 
 const dayOf = (at: Millis): number => Math.max(0, Math.floor(at / days(1)))
 
-export function hasSeen(seen: Seen, id: string): boolean {
-  const [low, high] = wordsOf(id)
-  for (let d = seen.days.length - 1; d >= 0; d--) {
-    const words = (seen.days[d] as SeenDay).words
-    for (let i = 0; i < words.length; i += 2)
-      if (words[i] === low && words[i + 1] === high) return true
-  }
+export function hasSeen(seen: Seen, id: string | Fingerprint): boolean {
+  const print = printOf(id)
+  for (let d = seen.days.length - 1; d >= 0; d--)
+    if ((seen.days[d] as SeenDay).has(print)) return true
   return false
 }
 
-export const seenCount = (seen: Seen): number =>
-  seen.days.reduce((sum, bucket) => sum + bucket.words.length / 2, 0)
+export function seenCount(seen: Seen): number {
+  let count = 0
+  for (const bucket of seen.days) count += bucket.count
+  return count
+}
 
 /** Adds an id as of `now`, drops what is past the horizon, and keeps the limit. */
-export function addSeen(seen: Seen, id: string, now: Millis, limits: SeenLimits): Seen {
+export function addSeen(
+  seen: Seen,
+  id: string | Fingerprint,
+  now: Millis,
+  limits: SeenLimits,
+): Seen {
   const today = dayOf(now)
-  const [low, high] = wordsOf(id)
   const kept = fresh(seen.days, now, limits)
   const last = kept.at(-1)
   // Task time of a key never goes back; a bucket of a later day can only come from a hand-over.
-  const next: SeenDay[] =
-    last !== undefined && last.day >= today
-      ? [...kept.slice(0, -1), { day: last.day, words: [...last.words, low, high] }]
-      : [...kept, { day: today, words: [low, high] }]
+  const goesOn = last !== undefined && last.day >= today
+  const bucket = goesOn ? last : SeenDay.empty(today)
+  const next = goesOn ? kept.slice(0, -1) : kept.slice()
+  next.push(bucket.with(printOf(id)))
   return bounded({ days: next, evicted: seen.evicted }, limits.limit)
 }
 
@@ -80,10 +88,9 @@ function bounded(seen: Seen, limit: number): Seen {
   const evicted = seen.evicted + excess
   const buckets: SeenDay[] = []
   for (const bucket of seen.days) {
-    const drop = Math.min(excess, bucket.words.length / 2)
+    const drop = Math.min(excess, bucket.count)
     excess -= drop
-    if (drop * 2 < bucket.words.length)
-      buckets.push({ day: bucket.day, words: bucket.words.slice(drop * 2) })
+    if (drop < bucket.count) buckets.push(drop === 0 ? bucket : bucket.without(drop))
   }
   return { days: buckets, evicted }
 }
@@ -91,19 +98,18 @@ function bounded(seen: Seen, limit: number): Seen {
 /** Both keys' ids; one known to both stays in its later bucket. */
 export function uniteSeen(mine: Seen, theirs: Seen, now: Millis, limits: SeenLimits): Seen {
   const latest = new Map<string, readonly [day: number, low: number, high: number]>()
-  for (const { day, words } of [...mine.days, ...theirs.days])
-    for (let i = 0; i < words.length; i += 2) {
-      const low = words[i] as number
-      const high = words[i + 1] as number
+  for (const bucket of [...mine.days, ...theirs.days])
+    for (const [low, high] of bucket.ids()) {
       const name = `${low}.${high}`
       const known = latest.get(name)
-      if (known === undefined || known[0] < day) latest.set(name, [day, low, high])
+      if (known === undefined || known[0] < bucket.day) latest.set(name, [bucket.day, low, high])
     }
   const sorted = [...latest.values()].sort((a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2])
-  const buckets: { day: number; words: number[] }[] = []
+  const buckets: SeenDay[] = []
   for (const [day, low, high] of sorted) {
-    if (buckets.at(-1)?.day !== day) buckets.push({ day, words: [] })
-    buckets.at(-1)?.words.push(low, high)
+    const last = buckets.at(-1)
+    if (last?.day === day) buckets[buckets.length - 1] = last.with([low, high])
+    else buckets.push(SeenDay.empty(day).with([low, high]))
   }
   const united = { days: fresh(buckets, now, limits), evicted: mine.evicted + theirs.evicted }
   return bounded(united, limits.limit)
@@ -115,27 +121,13 @@ export const seenCodec: Codec<Seen> = {
   write(seen: Seen, out: ByteWriter) {
     out.varint(seen.evicted)
     out.varint(seen.days.length)
-    for (const { day, words } of seen.days) {
-      out.varint(day)
-      out.varint(words.length / 2)
-      out.reserve(words.length * 4)
-      for (const word of words) out.position = out.buffer.writeUInt32LE(word, out.position)
-    }
+    for (const bucket of seen.days) bucket.write(out)
   },
   read(bytes) {
     const reader = new ByteReader(asBuffer(bytes))
     const evicted = reader.varint()
     const buckets: SeenDay[] = []
-    for (let left = reader.varint(); left > 0; left--) {
-      const day = reader.varint()
-      const count = reader.varint()
-      const words: number[] = []
-      for (let i = 0; i < count * 2; i++) {
-        words.push(reader.buffer.readUInt32LE(reader.position))
-        reader.position += 4
-      }
-      buckets.push({ day, words })
-    }
+    for (let left = reader.varint(); left > 0; left--) buckets.push(SeenDay.read(reader))
     return { days: buckets, evicted }
   },
 }

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { days, hours, minutes } from '#engine'
 import { event, T0 } from '../ingest/events.fixture.ts'
 import { kindOf } from '../ingest/vocabulary.ts'
+import { NO_BROWSING, viewProduct, wish, wishCount } from './browsing.ts'
 import { addRow, type Buckets, NO_BUCKETS, sumOf, uniteBuckets } from './buckets.ts'
 import { cartContent, changeCart, EMPTY_CART, resetCart } from './cart.ts'
 import { consentFor, hearConsents, NO_CONSENTS } from './consents.ts'
@@ -18,6 +19,53 @@ import {
 } from './sessions.ts'
 import { SESSION_GAP } from './state.ts'
 import { hearTraits, NO_TRAITS, traitOf } from './traits.ts'
+
+describe('browsing', () => {
+  const products = fc.array(
+    fc.record({ id: fc.nat(30).map((n) => `p${n}`), at: fc.integer({ min: 1, max: 500 }) }),
+    { maxLength: 60 },
+  )
+
+  test('[PRO-3] [P10] the last 20 products viewed, each with its last view, in any order', () => {
+    fc.assert(
+      fc.property(products, fc.nat(), (views, seed) => {
+        const last = new Map<string, number>()
+        for (const { id, at } of views) last.set(id, Math.max(at, last.get(id) ?? 0))
+        const expected = [...last].sort(
+          (a, b) => a[1] - b[1] || (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0),
+        )
+        // By time, as nearly all arrive, and turned round at some place.
+        const inTime = views.toSorted((a, b) => a.at - b.at || (a.id < b.id ? -1 : 1))
+        const turn = views.length === 0 ? 0 : seed % views.length
+        for (const order of [inTime, [...inTime.slice(turn), ...inTime.slice(0, turn)]]) {
+          const told = order.reduce((b, { id, at }) => viewProduct(b, id, at), NO_BROWSING)
+          expect(told.views).toBe(views.length)
+          expect(told.viewed.map(([id, at]) => [id, at])).toEqual(expected.slice(-20))
+        }
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  test('[PRO-3] [P10] of 50 wishes the last word counts; at one instant the removal', () => {
+    const said: readonly (readonly [string, number, boolean])[] = [
+      ['mug', 3, false],
+      ['mug', 2, true],
+      ['rug', 5, true],
+      ['rug', 5, false],
+      ['pot', 4, true],
+      ['pot', 6, false],
+    ]
+    for (const order of [said, said.toReversed()]) {
+      const told = order.reduce((b, [id, at, gone]) => wish(b, id, at, gone), NO_BROWSING)
+      expect(wishCount(told)).toBe(2)
+    }
+    let many = NO_BROWSING
+    for (let n = 0; n < 80; n++) many = wish(many, `p${n}`, T0 + n, false)
+    expect(wishCount(many)).toBe(50)
+    expect(wishCount(wish(many, 'p79', T0 + 100, true))).toBe(49)
+  })
+})
 
 describe('buckets', () => {
   const rows = fc.array(fc.tuple(fc.nat(30), fc.nat(5)), { maxLength: 40 })

@@ -62,6 +62,31 @@ test('[ING-7] [TG3] [CT3] merging trigger states is commutative and associative'
   )
 })
 
+test('[TG2] the order in which events arrive does not move an anchor', () => {
+  const anchors = ({ activeAt, firstAt, signedUpAt, viewedAt }: TriggerState) => ({
+    activeAt,
+    firstAt,
+    signedUpAt,
+    viewedAt,
+  })
+  const arbOrders = fc
+    .array(arbSignal, { maxLength: 12 })
+    .chain((told) =>
+      fc.tuple(
+        fc.constant(told),
+        fc.shuffledSubarray(told, { minLength: told.length, maxLength: told.length }),
+      ),
+    )
+  fc.assert(
+    fc.property(arbOrders, ([told, otherwise]) => {
+      const [a, b] = [told, otherwise].map((list) => list.reduce(stateAfter, NOTHING_KNOWN))
+      expect(anchors(a as TriggerState)).toEqual(anchors(b as TriggerState))
+      expect(a?.activeAt).toBe(Math.max(0, ...told.filter((s) => s.active).map((s) => s.at)))
+    }),
+    { numRuns: 200 },
+  )
+})
+
 test('[ING-7] the unknown customer changes nothing', () => {
   fc.assert(
     fc.property(arbState, (a) => {
@@ -71,27 +96,30 @@ test('[ING-7] the unknown customer changes nothing', () => {
   )
 })
 
-test('[TRG-2] what was put in before an order is gone, in whatever order the events arrive', () => {
+test('[TRG-2] [CT1] what was put in before an order or a view of the empty cart is gone, in whatever order the events arrive', () => {
   fc.assert(
     fc.property(
       fc.array(fc.record({ at: arbAt, product: fc.constantFrom('a', 'b') }), { maxLength: 8 }),
       arbAt,
       fc.nat(),
-      (puts, orderedAt, seat) => {
+      fc.constantFrom('ordered', 'viewed empty'),
+      (puts, clearedAt, seat, how) => {
         const signals: Signal[] = puts.map(({ at, product }) => ({
           kind: 'cart_added',
           at,
           active: true,
           lines: [{ id: product, name: null, category: null, quantity: 1, price: 100 }],
         }))
-        signals.splice(seat % (puts.length + 1), 0, {
-          kind: 'ordered',
-          at: orderedAt,
-          active: true,
-          order: 'o',
-        })
+        const cleared = { at: clearedAt, active: true } as const
+        signals.splice(
+          seat % (puts.length + 1),
+          0,
+          how === 'ordered'
+            ? { ...cleared, kind: 'ordered', order: 'o' }
+            : { ...cleared, kind: 'cart_viewed', lines: [] },
+        )
         const cart = signals.reduce(cartAfter, NOTHING_KNOWN.cart)
-        const left = new Set(puts.filter((put) => put.at > orderedAt).map((put) => put.product))
+        const left = new Set(puts.filter((put) => put.at > clearedAt).map((put) => put.product))
         expect(new Set((cartNow(cart)?.lines ?? []).map((line) => line.id))).toEqual(left)
       },
     ),

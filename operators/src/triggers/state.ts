@@ -5,7 +5,7 @@
  *     where the anchor lies after the instant for which it fired last. So a cause fires once, a
  *     late event cannot fire it again, and one number a definition is all the memory it takes.
  * TG2 Anchors are maxima (the signup a minimum) of event times, never after receipt: order of
- *     arrival does not matter.
+ *     arrival does not matter, save that a change of the cart counts as one of what was known (CT2).
  * TG3 Merging is commutative and associative: maxima, minima, a union of orders, carts per product.
  */
 import { type Millis, stateSpec } from '#engine'

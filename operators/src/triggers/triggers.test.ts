@@ -220,6 +220,37 @@ describe('purchase milestones', () => {
   })
 })
 
+describe('merged customers', () => {
+  test('[TG3] [ING-7] their orders add up, and a milestone passed by the merge does not fire', () => {
+    const h = drive(createTriggers(), { start: NOON - days(1) }).withBroadcast(definitions, {
+      record: { set: only('purchase_milestone', ', orders: [3, 4]') },
+    })
+    for (const [key, order] of [
+      ['a:1', 'o1'],
+      ['u:1', 'o2'],
+      ['u:1', 'o3'],
+    ] as const)
+      h.record(key, { event: ordered(NOON, order) }, { at: NOON, now: NOON })
+    h.mergeInto('u:1', 'a:1', 'link')
+    expect(h.state('u:1').orders.count).toBe(3)
+    expect(h.take('trigger')).toEqual([])
+    h.record('u:1', { event: ordered(NOON + 1, 'o4') }, { at: NOON + 1, now: NOON + 1 })
+    expect(h.take('trigger').map((t) => t.cause)).toEqual(['orders:4'])
+  })
+
+  test('[TG1] [TG3] what one of them fired is not fired again by the other', () => {
+    const h = drive(createTriggers(), { start: NOON - days(1) }).withBroadcast(definitions, {
+      record: { set: only('inactivity') },
+    })
+    for (const key of ['a:1', 'u:1']) h.record(key, { event: page(NOON) }, { at: NOON, now: NOON })
+    h.advanceTo(NOON + days(7))
+    expect(h.take('trigger')).toHaveLength(2)
+    h.mergeInto('u:1', 'a:1', 'link')
+    h.advanceTo(NOON + days(30))
+    expect(h.take('trigger')).toEqual([])
+  })
+})
+
 describe('the operator', () => {
   test('[TG4] a definition takes hold at the next record or timer of the customer', () => {
     const run = start(setOf()).tell(added(NOON))

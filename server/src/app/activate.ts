@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { OpportuneError } from '#engine'
-import { readArtefact } from '#models'
+import { readArtefact } from '#models/serving'
 import { type DefinitionSet, definitions, readDefinitions } from '#operators'
 import type { App } from './app.ts'
 
@@ -31,7 +31,10 @@ export type Applied =
   | { readonly ok: false; readonly problems: readonly DefinitionProblem[] }
 
 /** Checks the files; where they are right and new, activates them. The running ones stay otherwise. */
-export async function applyDefinitions(app: App, files: readonly DefinitionFile[]): Promise<Applied> {
+export async function applyDefinitions(
+  app: App,
+  files: readonly DefinitionFile[],
+): Promise<Applied> {
   const read = readDefinitions(files)
   if (!read.ok) return { ok: false, problems: read.problems }
   const running = app.shared(definitions.id) as DefinitionSet | undefined
@@ -54,6 +57,7 @@ export async function activateModelFile(app: App, file: string): Promise<string>
   const read = readArtefact(readFileSync(file))
   if (!read.ok) throw new OpportuneError(read.code, read.reason)
   const running = app.shared('active-model') as { readonly version: string } | null | undefined
-  if (running?.version !== read.artefact.version) await app.activateModel({ artefact: read.artefact })
+  if (running?.version !== read.artefact.version)
+    await app.activateModel({ artefact: read.artefact })
   return read.artefact.version
 }

@@ -13,11 +13,11 @@ import {
   keyGroup,
   type LogAppender,
   type Millis,
-  openEmbeddedLog,
   type OpenedState,
   type OutgoingRecord,
-  partitionOf,
+  openEmbeddedLog,
   type Plan,
+  partitionOf,
   type SlotSpec,
   StateEnvironment,
   Worker,
@@ -171,7 +171,9 @@ export class App {
 
   /** The key that a customer's profile is kept under, and the profile's state. */
   customer(id: string): { readonly key: string; readonly profile: ProfileState } | null {
-    for (const start of id.startsWith('u:') || id.startsWith('a:') ? [id] : [`u:${id}`, `a:${id}`]) {
+    for (const start of id.startsWith('u:') || id.startsWith('a:')
+      ? [id]
+      : [`u:${id}`, `a:${id}`]) {
       let key = start
       for (let hops = 0; hops < 8; hops++) {
         const { to } = this.#read('identity', key) as IdentityState
@@ -197,6 +199,7 @@ export class App {
 
   async stop(): Promise<void> {
     await this.worker.stop()
+    await this.#loop
     await this.#appender.close()
     await this.#states.close()
     await this.log.close()
@@ -216,7 +219,9 @@ export class App {
 
   #openState(task: string, slots: readonly SlotSpec[]): OpenedState {
     const backend = this.#states.backend(task)
-    const share = Math.ceil((this.options.cachedCustomers ?? DEFAULT_CACHED) / this.options.partitions)
+    const share = Math.ceil(
+      (this.options.cachedCustomers ?? DEFAULT_CACHED) / this.options.partitions,
+    )
     const drops = this.options.dropState
     const options = { slots, backend, maxKeys: share, ...(drops === undefined ? {} : { drops }) }
     return { backend, store: new KeyedState(options) }
@@ -224,7 +229,9 @@ export class App {
 
   async #control(record: ControlRecord): Promise<void> {
     const value = Buffer.from(JSON.stringify(record))
-    await this.#appender.append(TOPICS.control, 0, [{ key: null, value, timestamp: this.options.now() }])
+    await this.#appender.append(TOPICS.control, 0, [
+      { key: null, value, timestamp: this.options.now() },
+    ])
   }
 
   #wake(): void {

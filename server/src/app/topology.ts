@@ -134,27 +134,28 @@ function route(t: Topology, live: boolean) {
     codec: bytesCodec,
     clock: { kind: 'append', idle: 'hold', optional: true },
     startsIn: 'history',
+    retentionMs: RAW_RETENTION,
   })
   const raw = live ? imported.merge(liveEvents(t)) : imported
   return raw.branch(
-      'validate',
-      { accepted: output<CustomerEvent>(), rejected: output<DeadLetter>() },
-      (bytes, emit, info) => {
-        const parsed = parseEvent(bytes, info.appendedAt)
-        if (parsed.ok) emit.accepted(parsed.event)
-        else
-          emit.rejected({
-            code: parsed.code,
-            reason: parsed.detail,
-            by: 'validate',
-            topic: info.topic,
-            partition: info.partition,
-            offset: info.offset,
-            at: info.appendedAt,
-            bytes: info.bytes.toString('base64'),
-          })
-      },
-    )
+    'validate',
+    { accepted: output<CustomerEvent>(), rejected: output<DeadLetter>() },
+    (bytes, emit, info) => {
+      const parsed = parseEvent(bytes, info.appendedAt)
+      if (parsed.ok) emit.accepted(parsed.event)
+      else
+        emit.rejected({
+          code: parsed.code,
+          reason: parsed.detail,
+          by: 'validate',
+          topic: info.topic,
+          partition: info.partition,
+          offset: info.offset,
+          at: info.appendedAt,
+          bytes: info.bytes.toString('base64'),
+        })
+    },
+  )
 }
 
 const liveEvents = (t: Topology): Stream<Uint8Array> =>
@@ -177,31 +178,45 @@ function customers(
   forward(identified.forward)
   identified.identity.sink('identity-rows', { topic: TOPICS.identities, codec: json() })
   identified.refused
-    .map(({ code, id, event }, info): DeadLetter => ({
-      code,
-      reason: event === null ? 'Only the link was refused; no event is lost.' : 'The event was not processed.',
-      by: 'identity',
-      topic: info.topic,
-      partition: info.partition,
-      offset: info.offset,
-      at: info.time,
-      bytes: Buffer.from(JSON.stringify(event ?? { id })).toString('base64'),
-    }))
+    .map(
+      ({ code, id, event }, info): DeadLetter => ({
+        code,
+        reason:
+          event === null
+            ? 'Only the link was refused; no event is lost.'
+            : 'The event was not processed.',
+        by: 'identity',
+        topic: info.topic,
+        partition: info.partition,
+        offset: info.offset,
+        at: info.time,
+        bytes: Buffer.from(JSON.stringify(event ?? { id })).toString('base64'),
+      }),
+    )
     .sink('refused', { topic: TOPICS.deadLetters, codec: json(), partitions: 1 })
   return identified.event
 }
 
 /** What is known of her, what happened to her, what to do about it. */
 function decisions(events: KeyedStream<CustomerEvent>, options: TopologyOptions) {
-  const profile = createProfile({ lifecycle: { broadcast: definitions, read: (set) => lifecycleOf(set as DefinitionSet) } })
+  const profile = createProfile({
+    lifecycle: { broadcast: definitions, read: (set) => lifecycleOf(set as DefinitionSet) },
+  })
   events
-    .map((event, { mode, key }): ActivityRow => ({
-      customer_id: key ?? '',
-      mode,
-      late_ms: Math.max(0, event.receivedAt - event.at),
-      event,
-    }))
-    .sink('activity-rows', { topic: TOPICS.activity, codec: json(), retentionMs: days(7), ...customerKey })
+    .map(
+      (event, { mode, key }): ActivityRow => ({
+        customer_id: key ?? '',
+        mode,
+        late_ms: Math.max(0, event.receivedAt - event.at),
+        event,
+      }),
+    )
+    .sink('activity-rows', {
+      topic: TOPICS.activity,
+      codec: json(),
+      retentionMs: days(7),
+      ...customerKey,
+    })
   const profiled = events.process(profile)
   profiled.session.sink('session-rows', { topic: TOPICS.sessions, codec: json(), ...customerKey })
   profiled.snapshot

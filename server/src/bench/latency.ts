@@ -65,7 +65,8 @@ export class CommitLatency {
       for (let offset = from; ; ) {
         const batch = await reader.read(at, offset, { maxRecords: 10_000, maxBytes: 8 << 20 })
         if (batch === undefined) break
-        for (let i = 0; i < batch.length; i++) this.#note(seen - batch.timestamp(i), batch.timestamp(i))
+        for (let i = 0; i < batch.length; i++)
+          this.#note(seen - batch.timestamp(i), batch.timestamp(i))
         offset = batch.nextOffset
         this.#positions.set(partition, offset)
       }

@@ -6,12 +6,13 @@
  * D2 The stream stands still once a day, half an hour past midnight: the cut points computed from the
  *    states as of that midnight are everywhere before they come into force, at one o'clock, however
  *    fast the file is read.
- * D3 It stands still before and after a record that may link two identities: what the other identity
- *    did before is all in, whatever the batch size or the number of partitions.
+ * D3 It stands still before and after a record that may cross from one identity to another (it links
+ *    two, or goes to one that is forwarded): what the other did before is all in, and time does not
+ *    go on before it has arrived, whatever the batch size or the number of partitions.
  * D4 Rows that are no events are appended as they are: the router refuses them, with their bytes.
  * D5 Time is the event's own: record timestamps are event times, never older than the ones before.
  */
-import { CONTROL_KEY, days, type Millis, minutes, type OutgoingRecord } from '#engine'
+import { CONTROL_KEY, days, hash53, type Millis, minutes, type OutgoingRecord } from '#engine'
 import type { ImportRecord } from '../imports/index.ts'
 
 /**
@@ -84,6 +85,8 @@ export class FeedPlan {
   #live: boolean
   readonly #options: FeedOptions
   readonly #links = new Set<string>()
+  /** Hashes of ids that were linked to another one; 16 bytes each, and all of them are needed. */
+  readonly #linked = new Set<number>()
 
   constructor(options: FeedOptions) {
     this.#options = options
@@ -98,10 +101,10 @@ export class FeedPlan {
     }
     const at = Math.max(timeOf(record.call['timestamp']) ?? this.time ?? 0, this.time ?? 0)
     yield* this.#moveTo(at)
-    const links = this.#mayLink(record.call)
-    if (links) yield { settle: true }
+    const crosses = this.#crosses(record.call)
+    if (crosses) yield { settle: true }
     yield { record: this.#record(Buffer.from(JSON.stringify(record.call)), at) }
-    if (links) yield { settle: true }
+    if (crosses) yield { settle: true }
   }
 
   *finish(): Generator<Step> {
@@ -138,14 +141,22 @@ export class FeedPlan {
     return { key: null, value, timestamp }
   }
 
-  /** Whether the record names two ids that were not seen together before. */
-  #mayLink(call: Readonly<Record<string, unknown>>): boolean {
-    const ids = [call['userId'], call['anonymousId'], call['previousId']].filter(
-      (id) => id !== undefined && id !== null,
-    )
-    if (ids.length < 2) return false
-    const link = JSON.stringify(ids)
-    if (this.#links.has(link)) return false
+  /**
+   * Whether the record may go from one id to another: it names two that were not seen together before,
+   * or it goes to one that was linked to another and is forwarded from there.
+   */
+  #crosses(call: Readonly<Record<string, unknown>>): boolean {
+    const [user, anonymous, previous] = [
+      call['userId'],
+      call['anonymousId'],
+      call['previousId'],
+    ].map((id) => (id === undefined || id === null ? null : hash53(String(id), 0)))
+    const forwarded = this.#linked.has(user ?? anonymous ?? -1)
+    const sources = [anonymous, previous].filter((id) => id !== null && id !== undefined)
+    if (sources.length + (typeof user === 'number' ? 1 : 0) < 2) return forwarded
+    for (const id of sources) this.#linked.add(id)
+    const link = JSON.stringify([user, anonymous, previous])
+    if (this.#links.has(link)) return forwarded
     // Forgetting one costs a stand-still too many, never one too few.
     if (this.#links.size >= LINKS_REMEMBERED) this.#links.clear()
     this.#links.add(link)

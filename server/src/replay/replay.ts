@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { hours, type Millis } from '#engine'
-import { App, type AppOptions } from '../app/app.ts'
 import { activateDirectory, activateModelFile } from '../app/activate.ts'
+import { App, type AppOptions } from '../app/app.ts'
 import { type ImportFormat, type ImportProgress, openImport } from '../imports/index.ts'
 import { feed } from './feed.ts'
 import { type RunSummary, summarise } from './summary.ts'
@@ -44,7 +44,9 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
     build: 'replay',
     now: Date.now,
     live: false,
-    ...(options.batch === undefined ? {} : { slice: { maxRecords: options.batch, maxBytes: 4 << 20 } }),
+    ...(options.batch === undefined
+      ? {}
+      : { slice: { maxRecords: options.batch, maxBytes: 4 << 20 } }),
     ...(options.onStep === undefined ? {} : { onStep: options.onStep }),
   })
   const started = process.hrtime.bigint()

@@ -65,5 +65,14 @@ export async function summarise(
     count(decisions, decision.action)
     hash.add(`${TOPICS.decisions}\n${JSON.stringify(decision)}`)
   }
-  return { accepted, duplicates, rejected, late, sessions, triggers, decisions, output_hash: hash.digest() }
+  return {
+    accepted,
+    duplicates,
+    rejected,
+    late,
+    sessions,
+    triggers,
+    decisions,
+    output_hash: hash.digest(),
+  }
 }
