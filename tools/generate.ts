@@ -9,11 +9,14 @@ import { join } from 'node:path'
 import { ERRORS } from '#engine'
 import { renderErrors } from './errors.ts'
 import { ROOT } from './files.ts'
+import { renderOperators } from './operators.ts'
 import { projectCoverage } from './project-coverage.ts'
+import { projectOperators } from './project-operators.ts'
 import { renderRequirements } from './rules.ts'
 
 const PAGES: Readonly<Record<string, () => string>> = {
   'docs/errors.md': () => renderErrors(ERRORS),
+  'docs/operators.md': () => renderOperators(projectOperators()),
   'docs/requirements.md': () => renderRequirements(projectCoverage()),
 }
 

@@ -2,11 +2,11 @@
 export { type ClickstreamEvent, clickstream, introductions } from '../pipeline/clickstream.ts'
 export { ENGINE_QUERIES, type EngineQuery } from './engine/run.ts'
 export {
-  benchCommand,
   type BenchOptions,
   type BenchProgress,
-  benchQuery,
   type BenchReport,
+  benchCommand,
+  benchQuery,
   isEngineQuery,
   NEXMARK_QUERIES,
   type QueryReport,

@@ -63,6 +63,7 @@ export const ERRORS = {
   task_not_here: entry('refused', 'This process does not own the partition asked for.', 'Ask the process that does; /v1/members names it.'),
   operator_failed: entry('input', 'An operator threw; its record went to the dead letters.', 'Read the dead letter, fix the operator, redrive.'),
   savepoint_mismatch: entry('refused', 'A savepoint belongs to another topology or format.', 'Use the release that wrote it, or migrate.'),
+  replay_unfinished: entry('refused', 'The recorded run has work left to do.', 'Start it, wait until it is ready and has nothing to do, stop it, and verify again.'),
   replay_diverged: entry('refused', 'A replay gave other bytes than the recorded run.', 'Compare the builds; within one build this is a bug.'),
   // operators: ingest
   event_without_id: entry('fatal', 'An event without any id got past validation.', 'This is a bug: report it.'),
@@ -151,12 +152,7 @@ export class OpportuneError extends Error {
   /** Small facts that help to act on it; never personal data. */
   readonly details: Readonly<Record<string, string | number | boolean>>
 
-  constructor(
-    code: ErrorCode,
-    what: string,
-    details: Readonly<Record<string, string | number | boolean>> = {},
-    cause?: unknown,
-  ) {
+  constructor(code: ErrorCode, what: string, details: Readonly<Record<string, string | number | boolean>> = {}, cause?: unknown) {
     super(`${code}: ${what} ${ERRORS[code].remedy}`, cause === undefined ? undefined : { cause })
     this.name = 'OpportuneError'
     this.code = code
@@ -170,8 +166,7 @@ export class OpportuneError extends Error {
 
 /** The first OpportuneError among an error and its causes. */
 export function findError(error: unknown): OpportuneError | undefined {
-  for (let e = error, hops = 0; e instanceof Error && hops < 16; e = e.cause, hops++)
-    if (e instanceof OpportuneError) return e
+  for (let e = error, hops = 0; e instanceof Error && hops < 16; e = e.cause, hops++) if (e instanceof OpportuneError) return e
   return undefined
 }
 

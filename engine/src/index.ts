@@ -4,15 +4,16 @@ export { bytesCodec, type Codec, fieldsCodec, jsonCodec, textCodec } from './cod
 export { type JsonShape, jsonProjection, type Projected } from './codec/json-projection.ts'
 export {
   assert,
+  ERRORS,
   type ErrorClass,
   type ErrorCode,
-  ERRORS,
   findError,
   OpportuneError,
 } from './errors.ts'
 export { type FrameItem, FrameReader } from './frame/frame.ts'
 export { hash53, hashPair, KEY_GROUPS, keyGroup, murmur3 } from './hash.ts'
 export {
+  type ByteRange,
   type CommittedPosition,
   createSimulatedLog,
   type EmbeddedLog,
@@ -25,10 +26,12 @@ export {
   type LogBatch,
   type LogMember,
   type LogReader,
+  type MemberListener,
+  type OutgoingRecord,
   openEmbeddedLog,
   openEmbeddedLogReadOnly,
-  type OutgoingRecord,
   type PartitionBounds,
+  type PollLimits,
   partitionKey,
   type ReadOnlyLog,
   type SimulatedLog,
@@ -36,22 +39,30 @@ export {
   type TopicSpec,
 } from './log/index.ts'
 export {
-  broadcast,
   type Broadcast,
+  broadcast,
   type Context,
   type Merge,
   type Mode,
-  operator,
   type Operator,
-  output,
   type Output,
   type Outputs,
   type OutputValue,
+  operator,
+  output,
   type StateSpec,
   stateSpec,
 } from './operator.ts'
 export type { DeadLetter } from './runtime/changelog.ts'
 export { partitionOf } from './runtime/partition.ts'
+export {
+  fingerprint,
+  openShadows,
+  type SavepointMeta,
+  type Shadow,
+  saveTo,
+  sinkTopics,
+} from './runtime/savepoint.ts'
 export { CONTROL_KEY } from './runtime/source-time.ts'
 export type { Task, TaskStats } from './runtime/task.ts'
 export { type OpenedState, Worker, type WorkerOptions } from './runtime/worker.ts'
@@ -65,12 +76,12 @@ export {
 } from './state/index.ts'
 export { BEGINNING, days, END, hours, type Millis, minutes, seconds } from './time.ts'
 export {
-  describe,
   type DescribedNode,
   type DescribedStage,
+  type Description,
+  describe,
   describeMermaid,
   describeText,
-  type Description,
 } from './topology/describe.ts'
 export type {
   InboxSpec,
@@ -92,6 +103,6 @@ export {
   tumbling,
   type Window,
   type WindowOptions,
-  windowOperator,
   type WindowResult,
+  windowOperator,
 } from './windows/index.ts'

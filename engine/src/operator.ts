@@ -101,6 +101,5 @@ export interface Operator<In, S, O> {
 }
 
 /** Declares a keyed operator; types of state and outputs are inferred. */
-export const operator = <In, S, O extends Outputs>(
-  spec: Operator<In, S, O>,
-): Operator<In, S, O> => spec
+export const operator = <In, S, O extends Outputs>(spec: Operator<In, S, O>): Operator<In, S, O> =>
+  spec

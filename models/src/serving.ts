@@ -3,7 +3,7 @@
  * tfjs, to training or to a data file, so that a server starts without them; a test keeps it so
  * (`operators/src/imports.test.ts`). Whoever trains or evaluates imports `#models`.
  */
-export { type ModelRefusal, type ModelRefusalCode, LARGEST_ARTEFACT_BYTES } from './artefact.ts'
+export { LARGEST_ARTEFACT_BYTES, type ModelRefusal, type ModelRefusalCode } from './artefact.ts'
 export {
   createModelRegistry,
   type ModelRegistry,

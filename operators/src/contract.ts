@@ -8,7 +8,7 @@
  *   shop stage, key = shop:
  *     cut-points                         (back to every customer task as a broadcast)
  */
-import type { Millis, Mode } from '#engine'
+import type { Millis } from '#engine'
 
 export type CallType = 'track' | 'identify' | 'page' | 'screen' | 'group' | 'alias'
 
@@ -187,7 +187,6 @@ export interface Decision {
   }
   readonly inputs: JsonObject
 }
-export type { Mode }
 
 /** A message to be sent, as the outbox channel writes it. Holds personal data, as a letter does. */
 export interface OutboxMessage {

@@ -29,9 +29,11 @@ export type { DefinitionSet } from './definitions/set.ts'
 export { CALL_SCHEMAS } from './ingest/call-schema.ts'
 export { createDedupe, type DuplicateRow } from './ingest/dedupe.ts'
 export { type IdentityRow, type IdentityState, identity } from './ingest/identity.ts'
+export { type OrderMeaning, orderMeaning } from './ingest/order-meaning.ts'
 export { REJECTIONS, type Rejection } from './ingest/reasons.ts'
 export { anonymousKey, routingKey, userKey } from './ingest/routing.ts'
 export { HTTP_MAX_BYTES, parseEvent } from './ingest/validate.ts'
+export { contributionCodec } from './profile/contribution-codec.ts'
 export { cutPointsOperator } from './profile/cut-points-operator.ts'
 export {
   type CutPoints,

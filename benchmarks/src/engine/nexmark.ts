@@ -8,16 +8,16 @@ import {
   hopping,
   type InboxSpec,
   jsonProjection,
-  type Projected,
   operator,
   output,
-  seconds,
-  session,
+  type Projected,
   type SourceClock,
   type Stream,
+  seconds,
+  session,
   stateSpec,
-  textCodec,
   type Topology,
+  textCodec,
   topology,
   tumbling,
   windowOperator,
@@ -148,7 +148,12 @@ export function q5(): Topology {
 }
 
 type TopBid = WantedBid
-const topBidCodec = fieldsCodec<TopBid>({ auction: 'int', bidder: 'int', price: 'int', dateTime: 'int' })
+const topBidCodec = fieldsCodec<TopBid>({
+  auction: 'int',
+  bidder: 'int',
+  price: 'int',
+  dateTime: 'int',
+})
 
 interface Highest {
   readonly price: number
@@ -215,7 +220,9 @@ export function q11(): Topology {
   sessions.late.ignore()
   sessions.meta.ignore()
   results(
-    sessions.out.map(({ key, value }) => `${key},${value.count},${value.first},${value.last + 10_000}`),
+    sessions.out.map(
+      ({ key, value }) => `${key},${value.count},${value.first},${value.last + 10_000}`,
+    ),
   )
   return t
 }
@@ -223,7 +230,15 @@ export function q11(): Topology {
 interface Price {
   readonly price: number
 }
-type Totals = readonly [total: number, low: number, middle: number, high: number, min: number, max: number, sum: number]
+type Totals = readonly [
+  total: number,
+  low: number,
+  middle: number,
+  high: number,
+  min: number,
+  max: number,
+  sum: number,
+]
 const NO_BIDS: Totals = [0, 0, 0, 0, Number.MAX_SAFE_INTEGER, 0, 0]
 
 const bidTotals = operator({

@@ -57,7 +57,7 @@ export async function prepareEngine(options: EngineRunOptions): Promise<Prepared
     id: 'bench',
     build: 'bench',
     now: Date.now,
-    openState: places.openState,
+    openState: (task, slots) => places.openState(task, slots),
   })
   await places.log.ensureTopics(plan.topics)
   await load(places.log, options)

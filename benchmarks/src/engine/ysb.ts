@@ -1,5 +1,13 @@
 /** The Yahoo Streaming Benchmark as a topology. */
-import { jsonProjection, seconds, textCodec, type Topology, topology, tumbling, windowOperator } from '#engine'
+import {
+  jsonProjection,
+  seconds,
+  type Topology,
+  textCodec,
+  topology,
+  tumbling,
+  windowOperator,
+} from '#engine'
 import { PARTITIONS } from '../generator/messages.ts'
 import { type AdEvent, campaignsByAd } from '../generator/ysb.ts'
 
@@ -19,7 +27,9 @@ export function ysb(): Topology {
     .filter((campaign) => campaign !== '')
     // The key is the campaign and the time travels with the record: nothing is left for the value.
     .keyBy('by-campaign', (campaign) => campaign, { codec: nothing })
-    .process(windowOperator('views', tumbling({ size: seconds(10) }), { initial: 0, add: (n) => n + 1 }))
+    .process(
+      windowOperator('views', tumbling({ size: seconds(10) }), { initial: 0, add: (n) => n + 1 }),
+    )
   views.late.ignore()
   views.meta.ignore()
   views.out

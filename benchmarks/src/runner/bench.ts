@@ -131,7 +131,13 @@ export async function benchQuery(
   }
   if (wrong !== undefined)
     return { ...head, rows: wrong.engine.rows, hash: wrong.engine.hash, hash_ok: false }
-  return { ...head, rows: expected.rows, hash: expected.hash, hash_ok: true, ...figures(pairs, events) }
+  return {
+    ...head,
+    rows: expected.rows,
+    hash: expected.hash,
+    hash_ok: true,
+    ...figures(pairs, events),
+  }
 }
 
 /** Microseconds an event by part of the engine, on a memory log; sampling itself costs some 10 %. */
@@ -143,7 +149,8 @@ export async function whereTimeGoes(
 }
 
 /** @returns whether there is a topology of that name */
-export const isEngineQuery = (name: string): name is EngineQuery => Object.hasOwn(ENGINE_QUERIES, name)
+export const isEngineQuery = (name: string): name is EngineQuery =>
+  Object.hasOwn(ENGINE_QUERIES, name)
 
 interface Pair {
   readonly bare: Outcome
@@ -158,8 +165,12 @@ function figures(pairs: readonly Pair[], events: number): Partial<QueryReport> {
     rss_peak_mb: spread(engines.map((e) => e.rssPeakMb)),
     epochs: spread(engines.map((e) => e.epochs)),
     bare_events_per_second: spread(pairs.map(({ bare }) => Math.round(events / bare.seconds))),
-    bare_cpu_s_per_million: spread(pairs.map(({ bare }) => round((bare.cpuSeconds * 1e6) / events))),
-    ratio_to_bare_loop: spread(pairs.map(({ bare, engine }) => round(bare.seconds / engine.seconds))),
+    bare_cpu_s_per_million: spread(
+      pairs.map(({ bare }) => round((bare.cpuSeconds * 1e6) / events)),
+    ),
+    ratio_to_bare_loop: spread(
+      pairs.map(({ bare, engine }) => round(bare.seconds / engine.seconds)),
+    ),
     cpu_ratio_to_bare_loop: spread(
       pairs.map(({ bare, engine }) => round(bare.cpuSeconds / engine.cpuSeconds)),
     ),
@@ -171,13 +182,19 @@ export function spread(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = sorted.length >> 1
   const upper = sorted[middle] as number
-  const median = sorted.length % 2 === 1 ? upper : round(((sorted[middle - 1] as number) + upper) / 2)
+  const median =
+    sorted.length % 2 === 1 ? upper : round(((sorted[middle - 1] as number) + upper) / 2)
   return { median, min: sorted[0] as number, max: sorted.at(-1) as number }
 }
 
 const round = (value: number): number => Math.round(value * 1_000) / 1_000
 
-function jobOf(kind: Job['kind'], query: EngineQuery, options: BenchOptions, directory?: string): Job {
+function jobOf(
+  kind: Job['kind'],
+  query: EngineQuery,
+  options: BenchOptions,
+  directory?: string,
+): Job {
   const { events, seed, durability = 'disk' } = options
   const warmUp = kind === 'oracle' ? 0 : Math.min(events, WARM_UP_EVENTS)
   const job = { kind, query, events, seed, warmUp, durability }
@@ -197,11 +214,14 @@ async function inDirectory<T>(
   }
 }
 
-/** The child inherits how this process loads its modules, compiled or not. */
+/** Compiled modules beget compiled ones; figures from sources are for tests, not for quoting. */
+const FROM_SOURCE = import.meta.url.endsWith('.ts')
+
 function inChild(job: Job): Promise<unknown> {
-  const file = `./run.child${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`
+  const file = new URL(`./run.child${FROM_SOURCE ? '.ts' : '.js'}`, import.meta.url)
+  const execArgv = FROM_SOURCE ? ['--conditions=source', '--import', 'tsx'] : []
   return new Promise((resolve, reject) => {
-    const child = fork(new URL(file, import.meta.url), [JSON.stringify(job)])
+    const child = fork(file, [JSON.stringify(job)], { execArgv })
     let answer: unknown
     child.on('message', (message) => {
       answer = message
@@ -209,7 +229,8 @@ function inChild(job: Job): Promise<unknown> {
     child.on('error', reject)
     child.on('exit', (code, signal) => {
       if (answer !== undefined && code === 0) resolve(answer)
-      else reject(new Error(`${job.kind} run of ${job.query} ended with ${signal ?? `code ${code}`}`))
+      else
+        reject(new Error(`${job.kind} run of ${job.query} ended with ${signal ?? `code ${code}`}`))
     })
   })
 }

@@ -10,7 +10,7 @@ const SAMPLE_MICROSECONDS = 200
 
 /** By the path of the file, first match wins; what matches nothing belongs to its caller. */
 const PARTS: readonly (readonly [part: string, path: RegExp])[] = [
-  ['reading the event (JSON)', /codec\/(json-projection|seen-texts)/],
+  ['reading the event (JSON)', /codec\/(json-|seen-texts)/],
   ['frames between stages, codecs', /engine\/src\/(frame|codec)\//],
   ['windows', /engine\/src\/windows\//],
   ['keyed state and timers', /engine\/src\/state\/|lru-cache/],
@@ -42,7 +42,11 @@ interface Stopped {
   readonly profile: inspector.Profiler.Profile
 }
 
-function post(session: inspector.Session, method: string, parameters: object = {}): Promise<unknown> {
+function post(
+  session: inspector.Session,
+  method: string,
+  parameters: object = {},
+): Promise<unknown> {
   return new Promise((resolve, reject) => {
     session.post(method, parameters, (error, result) => {
       if (error === null) resolve(result)
@@ -73,7 +77,10 @@ export function shares(profile: inspector.Profiler.Profile, events: number): Sha
     .filter(([part]) => part !== OTHER)
     .sort(([, a], [, b]) => b - a)
     .map(([part, microseconds]) => [part, round(microseconds / events)] as const)
-  return { parts: Object.fromEntries(sorted), total: round(sorted.reduce((sum, [, n]) => sum + n, 0)) }
+  return {
+    parts: Object.fromEntries(sorted),
+    total: round(sorted.reduce((sum, [, n]) => sum + n, 0)),
+  }
 }
 
 function partOf({ functionName, url }: inspector.Runtime.CallFrame): string | undefined {

@@ -74,25 +74,32 @@ type FieldKind = 'int' | 'double' | 'text'
  * A flat record of fixed fields in binary, several times cheaper than JSON.
  * @example fields<{ auction: number; at: number }>({ auction: 'int', at: 'int' })
  */
-export function fieldsCodec<T extends object>(fields: {
-  readonly [K in keyof T]: T[K] extends number ? 'int' | 'double' : 'text'
-}): Codec<T> {
+export function fieldsCodec<T extends object>(
+  fields: {
+    readonly [K in keyof T]: T[K] extends number ? 'int' | 'double' : 'text'
+  },
+): Codec<T> {
   const list = Object.entries(fields) as [keyof T, FieldKind][]
   const names = list.map(([name]) => name)
   const kinds = list.map(([, kind]) => kind)
   // Cloned for each value: filling in fields that exist is several times cheaper than adding them.
-  const blank = Object.fromEntries(names.map((name) => [name, undefined])) as Record<keyof T, unknown>
+  const blank = Object.fromEntries(names.map((name) => [name, undefined])) as Record<
+    keyof T,
+    unknown
+  >
   const reader = new ByteReader(Buffer.alloc(0))
   const readRange = (bytes: Buffer, from: number, to: number): T => {
     reader.over(bytes, from, to)
     const value = { ...blank }
-    for (let i = 0; i < names.length; i++) value[names[i] as keyof T] = readField(reader, kinds[i] as FieldKind)
+    for (let i = 0; i < names.length; i++)
+      value[names[i] as keyof T] = readField(reader, kinds[i] as FieldKind)
     return value as T
   }
   return {
     name: `fields(${list.map(([name, kind]) => `${String(name)}:${kind}`).join(',')})`,
     write(value, out) {
-      for (let i = 0; i < names.length; i++) writeField(value[names[i] as keyof T], kinds[i] as FieldKind, out)
+      for (let i = 0; i < names.length; i++)
+        writeField(value[names[i] as keyof T], kinds[i] as FieldKind, out)
     },
     read: (bytes) => readRange(bytes, 0, bytes.length),
     readRange,

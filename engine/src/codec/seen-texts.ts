@@ -25,7 +25,8 @@ export class SeenTexts {
   /** The UTF-8 text of the bytes [from, to). */
   text(buffer: Buffer, from: number, to: number): string {
     const length = to - from
-    if (length > MAX_BYTES || length === 0 || !this.#worthwhile) return buffer.toString('utf8', from, to)
+    if (length > MAX_BYTES || length === 0 || !this.#worthwhile)
+      return buffer.toString('utf8', from, to)
     const bytes = (this.#bytes ??= this.#allocate())
     if (++this.#asked === TRIAL) this.#judge()
     const place = placeOf(buffer, from, to)
@@ -60,6 +61,7 @@ export class SeenTexts {
 /** Ids tend to differ at their ends, words at their beginnings. */
 function placeOf(buffer: Buffer, from: number, to: number): number {
   let hash = (to - from) ^ ((buffer[from] as number) << 7)
-  for (let p = Math.max(from, to - 4); p < to; p++) hash = Math.imul(hash, 31) + (buffer[p] as number)
+  for (let p = Math.max(from, to - 4); p < to; p++)
+    hash = Math.imul(hash, 31) + (buffer[p] as number)
   return (hash ^ (hash >>> 10)) & (PLACES - 1)
 }

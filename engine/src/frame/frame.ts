@@ -22,7 +22,7 @@ import { OpportuneError } from '../errors.ts'
 import type { Mode } from '../operator.ts'
 import { BEGINNING, type Millis } from '../time.ts'
 
-export const FRAME_VERSION = 1
+const FRAME_VERSION = 1
 
 const LIVE = 1
 const MARK_DELTA = 2

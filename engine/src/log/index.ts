@@ -2,9 +2,7 @@ export { type EmbeddedLog, type EmbeddedLogOptions, openEmbeddedLog } from './em
 export {
   openEmbeddedLogReadOnly,
   type ReadOnlyLog,
-  type ReadOnlyOptions,
 } from './embedded/read-only.ts'
-export type { Scheduler } from './local/scheduler.ts'
 export {
   type ByteRange,
   type CommittedPosition,
@@ -23,11 +21,5 @@ export {
   type TopicPartition,
   type TopicSpec,
 } from './port.ts'
-export {
-  FAULT_POINTS,
-  type FaultPlan,
-  type FaultPoint,
-  type InjectedFault,
-} from './simulated/faults.ts'
-export { createSimulatedLog, type SimulatedLog, type SimulatedLogOptions } from './simulated/log.ts'
-export { Prng } from './simulated/prng.ts'
+export type { FaultPlan } from './simulated/faults.ts'
+export { createSimulatedLog, type SimulatedLog } from './simulated/log.ts'

@@ -156,6 +156,11 @@ export interface PartitionBounds {
   readonly start: number
   /** The offset the next committed record will have or exceed. */
   readonly end: number
+  /**
+   * Of a compacted topic: tombstones before this offset may be gone. Who has read up to an earlier
+   * one and goes on from there may miss that a key was deleted, and must read anew.
+   */
+  readonly cleanedTo?: number
 }
 
 export interface EventLog {

@@ -19,7 +19,10 @@ export const broadcastOf = (slot: string): string | undefined =>
  * Key: slot, group, key; so that compaction keeps the last value of each. All keys share the scratch
  * writer's memory: the records are valid until it is written to again.
  */
-export function changesToRecords(changes: readonly Change[], scratch: ByteWriter): OutgoingRecord[] {
+export function changesToRecords(
+  changes: readonly Change[],
+  scratch: ByteWriter,
+): OutgoingRecord[] {
   scratch.reset()
   const ends = new Uint32Array(changes.length)
   for (let i = 0; i < changes.length; i++) {

@@ -103,7 +103,9 @@ describe('source time', () => {
     source.atEnd(99_000)
     expect(source.mark).toBe(1_000)
     expect(source.mode).toBe('history')
-    expect(source.control(Buffer.from('~control'), Buffer.from('{"mark":2000,"live":true}'))).toBe(true)
+    expect(source.control(Buffer.from('~control'), Buffer.from('{"mark":2000,"live":true}'))).toBe(
+      true,
+    )
     expect([source.mark, source.liveFrom, source.mode]).toEqual([2_000, 2_000, 'live'])
     source.control(Buffer.from('~control'), Buffer.from('{"end":true}'))
     expect(source.mark).toBe(END)

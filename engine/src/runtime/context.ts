@@ -1,5 +1,6 @@
 /** The record a task is working on, and what an operator may do with it (`Context`). */
 import { OpportuneError } from '../errors.ts'
+import type { ByteRange } from '../log/port.ts'
 import type {
   Broadcast,
   Context,
@@ -9,7 +10,6 @@ import type {
   OutputValue,
   StateSpec,
 } from '../operator.ts'
-import type { ByteRange } from '../log/port.ts'
 import type { KeyEntry, KeyedStore } from '../state/port.ts'
 import type { Millis } from '../time.ts'
 import type { RecordInfo } from '../topology/plan.ts'
@@ -103,13 +103,19 @@ export class OperatorContext implements Context<unknown, Outputs> {
   emit<N extends string>(name: N, value: OutputValue<Outputs, N>): void {
     const accept = this.#outputs[name]
     if (accept === undefined)
-      throw new OpportuneError('topology_unconfigured_output', `'${this.#operator.id}' has no output '${name}'.`)
+      throw new OpportuneError(
+        'topology_unconfigured_output',
+        `'${this.#operator.id}' has no output '${name}'.`,
+      )
     accept(value)
   }
 
   setTimer(name: string, due: Millis): void {
     if (!Number.isFinite(due))
-      throw new OpportuneError('operator_failed', `'${this.#operator.id}' armed '${name}' without an instant.`)
+      throw new OpportuneError(
+        'operator_failed',
+        `'${this.#operator.id}' armed '${name}' without an instant.`,
+      )
     // A due time in the past fires next, and at the present instant: time never goes back for a key.
     const at = due < this.now ? this.now : due
     this.#host.store.setTimer(this.#entry(), { slot: this.#slot, name, due: at })

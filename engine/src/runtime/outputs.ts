@@ -12,8 +12,8 @@ import { assert } from '../errors.ts'
 import { FRAME_BYTES, type FrameItem, FrameWriter } from '../frame/frame.ts'
 import { keyGroup } from '../hash.ts'
 import type { OutgoingRecord } from '../log/port.ts'
-import type { SinkSpec } from '../topology/plan.ts'
 import { BEGINNING, type Millis } from '../time.ts'
+import type { SinkSpec } from '../topology/plan.ts'
 import { partitionOf } from './partition.ts'
 
 /** Writes ready for an epoch transaction. */
@@ -134,7 +134,11 @@ export interface OutputOptions {
   readonly partition: number
   /** Task time between marks to a partition that gets no records. */
   readonly markEvery: Millis
-  readonly inboxes: readonly { readonly topic: string; readonly partitions: number; readonly carriesTime: boolean }[]
+  readonly inboxes: readonly {
+    readonly topic: string
+    readonly partitions: number
+    readonly carriesTime: boolean
+  }[]
 }
 
 /** Where `toInbox` sends; looked up once, not for every record. */
@@ -159,8 +163,10 @@ export class Outputs {
       const carriesTime = inbox.carriesTime || known?.[0]?.carriesTime === true
       this.#frames.set(
         inbox.topic,
-        Array.from({ length: inbox.partitions }, (_, partition) =>
-          new FrameDestination({ topic: inbox.topic, partition, carriesTime })),
+        Array.from(
+          { length: inbox.partitions },
+          (_, partition) => new FrameDestination({ topic: inbox.topic, partition, carriesTime }),
+        ),
       )
     }
   }
@@ -190,7 +196,8 @@ export class Outputs {
     const partitions = inbox as readonly FrameDestination[]
     // With one partition the key's group does not matter, and is not worked out.
     if (partitions.length === 1) this.#add(partitions[0], item, value, codec)
-    else if (item.key !== null) this.#add(partitions[partitionOf(keyGroup(item.key), partitions.length)], item, value, codec)
+    else if (item.key !== null)
+      this.#add(partitions[partitionOf(keyGroup(item.key), partitions.length)], item, value, codec)
     else for (const destination of partitions) this.#add(destination, item, value, codec)
   }
 
@@ -213,7 +220,12 @@ export class Outputs {
   /** The time up to which the task has sent everything: the mark that outgoing records carry. */
   mark: Millis = BEGINNING
 
-  toSink(id: string, spec: SinkSpec<unknown>, value: unknown, at: { readonly time: Millis; readonly now: Millis }): void {
+  toSink(
+    id: string,
+    spec: SinkSpec<unknown>,
+    value: unknown,
+    at: { readonly time: Millis; readonly now: Millis },
+  ): void {
     let sink = this.#sinks.get(id)
     if (sink === undefined) this.#sinks.set(id, (sink = new SinkDestination(spec)))
     this.#touch(sink)
@@ -252,7 +264,9 @@ export class Outputs {
   /** END (idle) is told at once, and so is the way back from it. */
   #markDue(sent: Millis, mark: Millis): boolean {
     if (mark === sent) return false
-    return !Number.isFinite(mark) || !Number.isFinite(sent) || mark - sent >= this.#options.markEvery
+    return (
+      !Number.isFinite(mark) || !Number.isFinite(sent) || mark - sent >= this.#options.markEvery
+    )
   }
 
   #sealSink(id: string, sink: SinkDestination, batches: OutgoingBatch[]): void {
@@ -262,7 +276,11 @@ export class Outputs {
     for (let i = 0; i < keys.length; i++) {
       const key = keys[i] as string | null
       const value = spec.chain === undefined ? sink.view(i) : this.#link(id, sink, i)
-      const record = { key: key === null ? null : Buffer.from(key), value, timestamp: times[i] as Millis }
+      const record = {
+        key: key === null ? null : Buffer.from(key),
+        value,
+        timestamp: times[i] as Millis,
+      }
       const partition = this.#partitionOf(spec, key)
       const records = byPartition.get(partition)
       if (records === undefined) byPartition.set(partition, [record])

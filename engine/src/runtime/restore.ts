@@ -42,21 +42,26 @@ export interface RestoreOptions {
 
 /**
  * @returns the layout that this run's checkpoints note
- * @throws state_vanished, state_version, state_mismatch
+ * @throws state_vanished, state_version, state_mismatch, log_retriable (again, with a new store)
  */
 export async function restoreTask(options: RestoreOptions): Promise<Layout> {
   const { task, state, committed } = options
   const epoch = committed?.epoch ?? 0
   const stored = state?.backend.note()
   const layout = new StoredLayout(options, stored?.layout ?? [])
+  const cleanedTo = await cleaned(options)
+  // Deletions that the checkpoint has not seen may have been compacted away: it is of no use then.
+  if (stored !== undefined && stored.changelogOffset < cleanedTo) await state?.backend.wipe()
   const note = state === null ? undefined : await usableCheckpoint(state.backend, epoch)
   const start = note?.task === undefined ? null : decodeWhole(note.task)
-  let restored = await catchUp(options, layout, start, note?.changelogOffset)
-  if (start !== null && restored?.epoch !== epoch) {
+  const restored = await catchUp(options, layout, start, note?.changelogOffset)
+  const complete = (restored?.epoch ?? 0) === epoch
+  if ((!complete && start !== null) || (await cleaned(options)) !== cleanedTo) {
+    // The store holds what was read so far: another one has to read all of it.
     await state?.backend.wipe()
-    restored = await catchUp(options, layout, null, 0)
+    throw new OpportuneError('log_retriable', `${task.id} needs its whole changelog.`)
   }
-  if ((restored?.epoch ?? 0) !== epoch)
+  if (!complete)
     throw new OpportuneError(
       'state_mismatch',
       `The changelog of ${task.id} ends at epoch ${restored?.epoch ?? 0}, its position at ${epoch}.`,
@@ -98,6 +103,11 @@ class StoredLayout {
       if (known?.id === id && oldest < known.version) this.current[i] = { id, version: oldest }
     }
   }
+}
+
+async function cleaned({ log, changelog }: RestoreOptions): Promise<number> {
+  const [bounds] = await log.bounds([changelog])
+  return bounds?.cleanedTo ?? 0
 }
 
 /** Reads the changelog from `from` on; null where the task never committed. */

@@ -88,7 +88,8 @@ export async function changelogEnd(
   return bounds?.end ?? 0
 }
 
-function upstreamTasks(stage: Stage, plan: Plan): readonly string[] {
+/** Names of the tasks whose marks count for a stage. */
+export function upstreamTasks(stage: Stage, plan: Plan): readonly string[] {
   return stage.upstream.flatMap((id) => {
     const from = plan.stages.find((s) => s.id === id)
     return Array.from({ length: from?.partitions ?? 0 }, (_, p) => `${id}/${p}`)

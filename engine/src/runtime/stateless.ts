@@ -1,6 +1,6 @@
 /** The store of a stage without keyed operators: nothing in it, nothing due. */
 import { assert } from '../errors.ts'
-import type { KeyedStore, KeyEntry } from '../state/port.ts'
+import type { KeyEntry, KeyedStore } from '../state/port.ts'
 import { END } from '../time.ts'
 
 const none = (): never => {
@@ -33,6 +33,14 @@ export const statelessStore = (): KeyedStore => ({
   *stored() {},
   checkpointDue: false,
   checkpoint: () => Promise.resolve(),
-  stats: { cachedKeys: 0, cachedBytes: 0, cacheHits: 0, cacheMisses: 0, dirtyBytes: 0, openIterators: 0, pendingTimers: 0 },
+  stats: {
+    cachedKeys: 0,
+    cachedBytes: 0,
+    cacheHits: 0,
+    cacheMisses: 0,
+    dirtyBytes: 0,
+    openIterators: 0,
+    pendingTimers: 0,
+  },
   close: () => Promise.resolve(),
 })

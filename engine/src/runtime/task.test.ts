@@ -127,7 +127,7 @@ describe('tasks', () => {
     await driver.stop()
   })
 
-  test('[E2] timers beyond the budget fire in the next slices, in the same order', async () => {
+  test('[E2] [SYS-3] timers beyond the budget fire in the next slices, in the same order', async () => {
     const driver = await TestDriver.start(shop(), { timersPerSlice: 2 })
     await driver.pipe(
       'visits',
@@ -141,7 +141,7 @@ describe('tasks', () => {
     await driver.stop()
   })
 
-  test('[O2] [E3] [U1] what throws loses its effects and nothing else, and is a dead letter', async () => {
+  test('[O2] [E3] [U1] [SYS-3] what throws loses its effects and nothing else, and is a dead letter', async () => {
     const driver = await TestDriver.start(shop())
     await driver.pipe('visits', [visit('a', 1), visit('a', 13), visit('a', 2)], { at: 10 })
     await driver.settle()

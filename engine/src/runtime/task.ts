@@ -55,7 +55,13 @@ export class Task implements ContextHost {
   readonly partition: number
   readonly store: KeyedStore
   readonly current = new Current()
-  readonly stats: TaskStats = { records: 0, deadLetters: 0, timersFired: 0, farFuture: 0, handOvers: 0 }
+  readonly stats: TaskStats = {
+    records: 0,
+    deadLetters: 0,
+    timersFired: 0,
+    farFuture: 0,
+    handOvers: 0,
+  }
   readonly source: SourceTime | null
   epoch = 0
   #shared = new Map<string, unknown>()
@@ -116,7 +122,10 @@ export class Task implements ContextHost {
   slotOf(id: string): number {
     const slot = this.#slots.get(id)
     if (slot === undefined)
-      throw new OpportuneError('topology_undeclared_read', `'${id}' is not in stage '${this.stage.id}'.`)
+      throw new OpportuneError(
+        'topology_undeclared_read',
+        `'${id}' is not in stage '${this.stage.id}'.`,
+      )
     return slot
   }
 
@@ -190,8 +199,21 @@ export class Task implements ContextHost {
   transfer(from: number, target: string, link: string): void {
     const { current, store } = this
     if (current.entry === null) return
-    const handOver = packHandOver({ store, entry: current.entry, except: from, link, operators: this.stage.operators, now: current.now })
-    const item = { edge: MERGE_EDGE, key: target, mode: current.mode, time: current.time, mark: this.#outputs.mark }
+    const handOver = packHandOver({
+      store,
+      entry: current.entry,
+      except: from,
+      link,
+      operators: this.stage.operators,
+      now: current.now,
+    })
+    const item = {
+      edge: MERGE_EDGE,
+      key: target,
+      mode: current.mode,
+      time: current.time,
+      mark: this.#outputs.mark,
+    }
     this.#outputs.toInbox(this.#outputs.inbox(this.stage.topic), item, handOver, handOverCodec)
   }
 
@@ -438,8 +460,15 @@ export class Task implements ContextHost {
 function feeds(stage: Stage, partitions: ReadonlyMap<string, number>) {
   const list = stage.nodes.flatMap((node) =>
     node.kind === 'into' || node.kind === 'broadcast'
-      ? [{ topic: node.inbox.id, partitions: partitions.get(node.inbox.id) ?? 1, carriesTime: node.kind === 'into' && !node.loop }]
-      : [])
+      ? [
+          {
+            topic: node.inbox.id,
+            partitions: partitions.get(node.inbox.id) ?? 1,
+            carriesTime: node.kind === 'into' && !node.loop,
+          },
+        ]
+      : [],
+  )
   if (stage.entry.kind === 'inbox' && stage.entry.spec.mergeable === true)
     list.push({ topic: stage.topic, partitions: stage.partitions, carriesTime: false })
   return list

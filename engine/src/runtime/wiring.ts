@@ -55,7 +55,10 @@ export function wire(stage: Stage, host: ContextHost, outputs: TaskOutputs): Wir
     tallies.set(node.id, tally)
     if (node.kind === 'process') {
       const outs = feeds(node, Object.keys(node.operator.outputs))
-      const wired = { operator: node.operator, context: new OperatorContext(host, node.operator, outs) }
+      const wired = {
+        operator: node.operator,
+        context: new OperatorContext(host, node.operator, outs),
+      }
       operators[host.slotOf(node.operator.id)] = wired
       made.set(node, (value) => {
         tally.values++

@@ -13,13 +13,15 @@
  */
 import { ByteWriter } from '../codec/bytes.ts'
 import { assert, findError, OpportuneError } from '../errors.ts'
-import type { EventLog, LogBatch, LogMember, TopicPartition } from '../log/port.ts'
+import type { EventLog, LogBatch, LogMember } from '../log/port.ts'
 import { partitionKey } from '../log/port.ts'
-import type { CheckpointBackend, KeyedState, SlotSpec } from '../state/index.ts'
+import type { CheckpointBackend, KeyedState, Layout, SlotSpec } from '../state/index.ts'
 import type { Millis } from '../time.ts'
-import type { Plan, Stage } from '../topology/plan.ts'
+import type { Plan } from '../topology/plan.ts'
 import { changesToRecords } from './changelog.ts'
-import { changelogEnd, changelogOf, openRunning, type Running, restoreRunning } from './running.ts'
+import { Checkpoints } from './checkpoints.ts'
+import { Ownership } from './ownership.ts'
+import { changelogOf, type Running } from './running.ts'
 import { type SliceLimits, SliceSize } from './slice-size.ts'
 import type { Task } from './task.ts'
 import { encodeWhole } from './task-state.ts'
@@ -62,7 +64,19 @@ export interface WorkerOptions {
   /** Called between any two steps, so that a test can stop the process there. */
   readonly onStep?: (step: WorkerStep) => void
   /** Called after each commit. */
-  readonly onCommit?: (committed: { readonly records: number; readonly tasks: readonly Task[] }) => void
+  readonly onCommit?: (committed: {
+    readonly records: number
+    readonly tasks: readonly Task[]
+  }) => void
+}
+
+/** A task as its last commit left it. */
+export interface CommittedTask {
+  readonly task: Task
+  readonly position: number
+  readonly layout: Layout
+  /** Clock, chains and broadcasts, as text. */
+  readonly whole: string
 }
 
 export interface OpenedState {
@@ -70,20 +84,13 @@ export interface OpenedState {
   readonly backend: CheckpointBackend
 }
 
-interface Claim {
-  readonly at: TopicPartition
-  /** What `#owned` holds for as long as the partition stays ours. */
-  readonly token: object
-}
-
 const RETRIES = 5
+const NOTHING: ReadonlyMap<Running, undefined> = new Map()
 
 export class Worker {
   readonly #options: WorkerOptions
-  readonly #stages: ReadonlyMap<string, Stage>
-  readonly #running = new Map<string, Running>()
-  /** One token per partition that is ours: a new one each time it is claimed. */
-  readonly #owned = new Map<string, object>()
+  readonly #checkpoints: Checkpoints
+  readonly #ownership: Ownership
   readonly #sliceSize = new SliceSize()
   readonly #scratch = new ByteWriter(64 * 1024)
   #member: LogMember | null = null
@@ -93,15 +100,30 @@ export class Worker {
   #lastTick = 0
   /** What a claim or a checkpoint in the background died of. */
   #failure: unknown = null
-  #claiming: Promise<void> = Promise.resolve()
+  /** Whoever asked for the time between two epochs, one after the other. */
+  #turn: Promise<void> = Promise.resolve()
   /** The epoch that runs; null between two epochs. */
   #inFlight: Promise<void> | null = null
+  #slices: ReadonlyMap<Running, LogBatch | undefined> = NOTHING
   /** Epochs committed, records in, commits aborted: for metrics. */
   readonly stats = { epochs: 0, records: 0, aborts: 0, restoreMs: 0 }
 
   constructor(options: WorkerOptions) {
     this.#options = options
-    this.#stages = new Map(options.plan.stages.map((stage) => [stage.topic, stage]))
+    const fail = (error: unknown): void => {
+      this.#failure ??= error
+    }
+    this.#checkpoints = new Checkpoints(options, fail)
+    this.#ownership = new Ownership({
+      options,
+      checkpoints: this.#checkpoints,
+      member: () => this.#joined,
+      betweenEpochs: () => this.#betweenEpochs(),
+      restored: (ms) => {
+        this.stats.restoreMs += ms
+      },
+      fail,
+    })
   }
 
   get tasks(): readonly Task[] {
@@ -113,12 +135,8 @@ export class Worker {
     const { plan, log, id } = this.#options
     await log.ensureTopics(plan.topics)
     this.#member = await log.member({ group: plan.id, id })
-    await this.#member.subscribe([...this.#stages.keys()], {
-      claimed: (partitions) => this.#claims(partitions),
-      revoked: (partitions) => this.#release(partitions, true),
-      lost: (partitions) => void this.#release(partitions, false).catch(() => {}),
-    })
-    await this.#claiming
+    await this.#member.subscribe(this.#ownership.topics, this.#ownership)
+    await this.#ownership.settled
     this.#raiseFailure()
   }
 
@@ -131,7 +149,7 @@ export class Worker {
   async stop(): Promise<void> {
     this.#stopping = true
     await this.#loop?.catch(() => {})
-    for (const running of this.#running.values()) await this.#checkpoint(running)
+    for (const running of this.#running.values()) await this.#checkpoints.take(running)
     await this.#member?.close()
     for (const { state } of this.#running.values()) await state?.store.close()
     this.#running.clear()
@@ -155,8 +173,7 @@ export class Worker {
 
   /** One poll and, where there is work, one epoch. @returns records processed */
   async cycle(waitMs: Millis): Promise<number> {
-    const member = this.#member
-    assert(member !== null, 'the worker was started')
+    const member = this.#joined
     this.#raiseFailure()
     const wall = this.#options.now()
     // Before anything is read: a source that has nothing must not hold back one that has.
@@ -176,8 +193,12 @@ export class Worker {
       if (running.task.backlog && !slices.has(running)) slices.set(running, undefined)
     const polled = this.#options.now()
     await this.#run(member, slices)
-    this.#sliceSize.learn(this.#options.now() - polled, batches, [...slices.keys()].some((r) => r.task.backlog))
-    this.#checkpoints(wall)
+    this.#sliceSize.learn(
+      this.#options.now() - polled,
+      batches,
+      [...slices.keys()].some((r) => r.task.backlog),
+    )
+    await this.#checkpoints.begin(this.#running.values(), wall)
     let records = 0
     for (const batch of batches) records += batch.length
     return records
@@ -185,17 +206,49 @@ export class Worker {
 
   async #run(member: LogMember, slices: ReadonlyMap<Running, LogBatch | undefined>): Promise<void> {
     if (slices.size === 0) return
-    const epoch = this.#epoch(member, slices)
-    this.#inFlight = epoch.catch(() => {})
+    await this.#turn
+    let done = (): void => {}
+    this.#inFlight = new Promise((resolve) => {
+      done = resolve
+    })
+    this.#slices = slices
     try {
-      await epoch
+      await this.#epoch(member, slices)
     } finally {
       this.#inFlight = null
+      this.#slices = NOTHING
+      done()
     }
   }
 
   async #betweenEpochs(): Promise<void> {
     while (this.#inFlight !== null) await this.#inFlight
+  }
+
+  /**
+   * Does something between two epochs: all it sees is of one moment, and committed. The stream waits
+   * until it is done.
+   */
+  async between<T>(work: (tasks: readonly CommittedTask[]) => Promise<T>): Promise<T> {
+    const turn = this.#turn
+    let done = (): void => {}
+    this.#turn = new Promise((resolve) => {
+      done = resolve
+    })
+    try {
+      await turn
+      await this.#betweenEpochs()
+      return await work(
+        [...this.#running.values()].map(({ task, position, layout }) => ({
+          task,
+          position,
+          layout,
+          whole: encodeWhole(task.committed),
+        })),
+      )
+    } finally {
+      done()
+    }
   }
 
   /** Lets sources that were read to their end tell the time; at most once a tick. */
@@ -208,7 +261,7 @@ export class Worker {
     const bounds = await this.#options.log.bounds(sources.map((r) => r.at))
     for (const [i, running] of sources.entries()) {
       const source = running.task.source
-      const gone = this.#running.get(partitionKey(running.at)) !== running
+      const gone = !this.#ownership.owns(running)
       if (source === null || gone || running.position < (bounds[i]?.end ?? 0)) continue
       const before = source.mark
       source.atEnd(wall)
@@ -217,7 +270,10 @@ export class Worker {
     return moved
   }
 
-  async #epoch(member: LogMember, slices: ReadonlyMap<Running, LogBatch | undefined>): Promise<void> {
+  async #epoch(
+    member: LogMember,
+    slices: ReadonlyMap<Running, LogBatch | undefined>,
+  ): Promise<void> {
     this.#step('begin')
     const tx = member.begin(
       [...slices].map(([running, batch]) => ({
@@ -264,7 +320,11 @@ export class Worker {
     for (const { topic, partition, records } of outputs) tx.write(topic, partition, records)
     const letters = task.takeDeadLetters()
     if (letters.length > 0)
-      tx.write(this.#options.plan.deadLetters, 0, letters.map((value) => ({ key: null, value })))
+      tx.write(
+        this.#options.plan.deadLetters,
+        0,
+        letters.map((value) => ({ key: null, value })),
+      )
     const changelog = changelogOf(task, this.#options.plan)
     tx.write(changelog.topic, changelog.partition, changesToRecords(changes, this.#scratch))
   }
@@ -291,24 +351,20 @@ export class Worker {
     if (!unknown) await tx.abort().catch(() => {})
     for (const running of slices.keys()) {
       running.task.abort()
-      if (!unknown && this.#running.get(partitionKey(running.at)) === running)
-        member.seek(running.at, running.position)
+      if (!unknown && this.#ownership.owns(running)) member.seek(running.at, running.position)
     }
     this.stats.aborts++
     if (known?.class !== 'abortable' && known?.class !== 'retriable') throw error
     this.#aborts++
   }
 
-  /** Claims run one after the other; a failed one stops the worker. */
-  #claims(partitions: readonly TopicPartition[]): Promise<void> {
-    const claims = partitions.map((at) => ({ at, token: {} }))
-    for (const { at, token } of claims) this.#owned.set(partitionKey(at), token)
-    this.#claiming = this.#claiming
-      .then(() => this.#claim(claims))
-      .catch((error: unknown) => {
-        this.#failure ??= error
-      })
-    return this.#claiming
+  get #running(): Map<string, Running> {
+    return this.#ownership.running
+  }
+
+  get #joined(): LogMember {
+    assert(this.#member !== null, 'the worker was started')
+    return this.#member
   }
 
   #step(step: WorkerStep): void {
@@ -319,99 +375,9 @@ export class Worker {
     if (this.#failure !== null) throw this.#failure
   }
 
-  async #claim(claims: readonly Claim[]): Promise<void> {
-    const member = this.#member
-    assert(member !== null, 'the worker joined')
-    const positions = await member.committed(claims.map((claim) => claim.at))
-    for (const { at, token } of claims) {
-      const key = partitionKey(at)
-      const stage = this.#stages.get(at.topic)
-      const ours = (): boolean => this.#owned.get(key) === token
-      if (stage === undefined || !ours()) continue
-      this.#step('claim')
-      const started = this.#options.now()
-      const running = openRunning(stage, at, this.#options)
-      try {
-        await restoreRunning(running, positions.get(key), this.#options)
-      } catch (error) {
-        // What the next owner commits meanwhile looks like a contradiction, and is none of ours.
-        if (ours()) throw error
-      }
-      if (!ours()) {
-        await running.state?.store.close()
-        continue
-      }
-      this.#step('restored')
-      this.stats.restoreMs += this.#options.now() - started
-      this.#running.set(key, running)
-      member.seek(at, running.position)
-      member.resume([at])
-    }
-  }
-
-  /** Gives partitions up. A claim that follows waits until their state is closed. */
-  #release(partitions: readonly TopicPartition[], orderly: boolean): Promise<void> {
-    const released = this.#letGo(partitions, orderly)
-    this.#claiming = Promise.all([this.#claiming, released])
-      .then(() => {})
-      .catch((error: unknown) => {
-        this.#failure ??= error
-      })
-    return released
-  }
-
-  async #letGo(partitions: readonly TopicPartition[], orderly: boolean): Promise<void> {
-    // All of them at once: lost ones may be claimed again while the first of them is being closed.
-    const leaving = partitions.flatMap((at) => this.#running.get(partitionKey(at)) ?? [])
-    for (const at of partitions) {
-      this.#owned.delete(partitionKey(at))
-      this.#running.delete(partitionKey(at))
-    }
-    // The epoch that runs may have a slice of them, which it finishes or takes back first.
-    await this.#betweenEpochs()
-    for (const running of leaving) {
-      if (orderly) await this.#checkpoint(running)
-      await running.checkpointing?.catch(() => {})
-      await running.state?.store.close()
-    }
-  }
-
-  #checkpoints(wall: Millis): void {
-    const every = this.#options.checkpointEveryMs ?? 10_000
-    for (const running of this.#running.values()) {
-      if (running.state === null || running.checkpointing !== null) continue
-      if (!running.state.store.checkpointDue && wall - running.checkpointedAt < every) continue
-      running.checkpointedAt = wall
-      running.checkpointing = this.#save(running).finally(() => {
-        running.checkpointing = null
-      })
-      running.checkpointing.catch((error: unknown) => {
-        this.#failure ??= error
-      })
-    }
-  }
-
-  /** A checkpoint of everything committed, finished before it returns. */
-  async #checkpoint(running: Running): Promise<void> {
-    if (running.state === null) return
-    await running.checkpointing?.catch(() => {})
-    await this.#save(running)
-  }
-
-  async #save(running: Running): Promise<void> {
-    const { task, state, layout, covered } = running
-    assert(state !== null, 'the task has state')
-    const { epoch } = task.committed
-    const note = { epoch, changelogOffset: covered, layout, task: encodeWhole(task.committed) }
-    this.#step('checkpoint')
-    await state.store.checkpoint(note)
-    this.#step('checkpointed')
-    running.seen = await changelogEnd(task, this.#options)
-  }
-
   /**
    * Records (and frames) that wait in this worker's partitions, plus one for each task with timers
-   * due. 0 means that nothing moves any more until something is appended or time goes on.
+   * due or with a slice that is not committed. 0 means that nothing moves any more until something is appended or time goes on.
    * @param topic only of the partitions of this one
    */
   async lag(topic?: string): Promise<number> {
@@ -422,23 +388,32 @@ export class Worker {
 
   /** The same by task. */
   async lags(topic?: string): Promise<ReadonlyMap<string, number>> {
-    const all = [...this.#running.values()].filter((r) => topic === undefined || r.at.topic === topic)
+    const all = [...this.#running.values()].filter(
+      (r) => topic === undefined || r.at.topic === topic,
+    )
     const bounds = await this.#options.log.bounds(all.map((r) => r.at))
     return new Map(
-      all.map(({ position, task }, i) => [
-        task.id,
-        Math.max(0, (bounds[i]?.end ?? 0) - position) + (task.backlog ? 1 : 0),
-      ]),
+      all.map((running, i) => {
+        const { position, task } = running
+        const busy = task.backlog || this.#slices.has(running)
+        return [task.id, Math.max(0, (bounds[i]?.end ?? 0) - position) + (busy ? 1 : 0)]
+      }),
     )
   }
 
   /** Committed state of a key, from the task that owns it. @throws task_not_here */
-  read(from: { readonly stage: string; readonly partition: number; readonly operator: string }, key: string): unknown {
+  read(
+    from: { readonly stage: string; readonly partition: number; readonly operator: string },
+    key: string,
+  ): unknown {
     const running = [...this.#running.values()].find(
       ({ task }) => task.stage.id === from.stage && task.partition === from.partition,
     )
     if (running === undefined)
-      throw new OpportuneError('task_not_here', `This process does not own ${from.stage}/${from.partition}.`)
+      throw new OpportuneError(
+        'task_not_here',
+        `This process does not own ${from.stage}/${from.partition}.`,
+      )
     return running.task.store.committed(key, running.task.slotOf(from.operator))
   }
 }

@@ -40,7 +40,8 @@ export class HintHeap {
       push(this.#buckets, fresh, earlier)
     } else if (bucket.head > 0) push(bucket.late, key, before)
     else {
-      if (bucket.sorted && key < (bucket.keys[bucket.keys.length - 1] as string)) bucket.sorted = false
+      if (bucket.sorted && key < (bucket.keys[bucket.keys.length - 1] as string))
+        bucket.sorted = false
       bucket.keys.push(key)
     }
   }

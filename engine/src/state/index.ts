@@ -1,11 +1,10 @@
-export { KeyedState, type StoreOptions } from './keyed-state.ts'
-export { type CheckedLayout, checkLayout } from './layout.ts'
-export { StateEnvironment, type StateEnvironmentOptions } from './lmdb-backend.ts'
+export { KeyedState } from './keyed-state.ts'
+export { checkLayout } from './layout.ts'
+export { StateEnvironment } from './lmdb-backend.ts'
 export { MemoryBackend, memoryBackend } from './memory-backend.ts'
 export type * from './port.ts'
 export {
   type ChangelogBatch,
-  type RestoreResult,
   restoreState,
   usableCheckpoint,
 } from './restore.ts'

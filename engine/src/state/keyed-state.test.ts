@@ -347,7 +347,7 @@ describe('links', () => {
 })
 
 describe('limits and failures', () => {
-  test('[K4] memory stays bounded over many keys', async () => {
+  test('[K4] [SYS-3] memory stays bounded over many keys', async () => {
     const store = open({ maxKeys: 50, maxBytes: 40_000, checkpointBytes: 50_000 })
     let [dirty, cached, epoch] = [0, 0, 0]
     for (let n = 0; n < 5_000; n++) {

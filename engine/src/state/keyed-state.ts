@@ -65,6 +65,8 @@ export interface StoreOptions {
 
 const MB = 1024 * 1024
 const MAX_SEALED = 2
+/** While one checkpoint is written the next may grow to as much, and half of that again. */
+const BEHIND = 2.5
 /** The last instant that a JavaScript date can hold; nothing is written or due later. */
 const LAST_MS = 8_640_000_000_000_000
 
@@ -285,6 +287,11 @@ export class KeyedState implements KeyedStore {
 
   get checkpointDue(): boolean {
     return this.#committed.dirtyBytes >= this.#checkpointBytes || this.#due.full
+  }
+
+  /** Whether checkpoints cannot keep up: work should wait for the one that runs, or memory fills. */
+  get checkpointBehind(): boolean {
+    return this.#committed.dirtyBytes >= BEHIND * this.#checkpointBytes
   }
 
   async checkpoint(note: CheckpointNote): Promise<void> {

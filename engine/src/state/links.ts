@@ -6,7 +6,7 @@ import { ByteReader } from '../codec/bytes.ts'
 import type { Codec } from '../codec/codec.ts'
 import { hash53 } from '../hash.ts'
 
-export const MAX_LINKS = 64
+const MAX_LINKS = 64
 
 export type Links = readonly number[]
 export const NO_LINKS: Links = Object.freeze([])

@@ -1,7 +1,8 @@
 /**
  * Checkpoints on disk: one LMDB environment per data directory, shared by the tasks of a process; per
- * task two named databases, values and timer index (key formats in `key-bytes.ts`), and the note
- * under the empty key's place (a single byte that no value key consists of).
+ * task two named databases, values (one row a key, `stored-row.ts`) and timer index (key formats in
+ * `key-bytes.ts`), and the note under the empty key's place (a single byte that no row's key consists
+ * of).
  *
  * LMDB is a cache of the changelog: a directory that is lost or wiped is rebuilt. Writes are handed to
  * LMDB's own thread, one batch (= one transaction) per slice; they become durable in order. A slice
@@ -10,7 +11,6 @@
  * Who owns the directory is not decided here: the log's lock covers it.
  */
 import { type Database, open, type RootDatabase, type RootDatabaseOptionsWithPath } from 'lmdb'
-import { asBuffer } from '../codec/bytes.ts'
 import { assert, OpportuneError } from '../errors.ts'
 import { KeyBytes, parseTimerKey, parseValueKey } from './key-bytes.ts'
 import type {
@@ -21,6 +21,7 @@ import type {
   DuePosition,
   StoredEntry,
 } from './port.ts'
+import { RowWriter, type SlotValue, slotsOf } from './stored-row.ts'
 
 export interface StateEnvironmentOptions {
   readonly directory: string
@@ -31,9 +32,9 @@ export interface StateEnvironmentOptions {
 type Place = Pick<Change, 'slot' | 'group' | 'key'>
 type Bytes = Database<Buffer, Buffer>
 
-/** Below every value key: those have a group, a key of at least one byte, a terminator. */
+/** Below every row's key: those have a group, a key of at least one byte, a terminator. */
 const NOTE_KEY = Buffer.from([0])
-const FIRST_VALUE_KEY = Buffer.from([0, 0])
+const FIRST_ROW_KEY = Buffer.from([0, 0])
 /** The timer index is all key; LMDB wants a value. */
 const PRESENT = Buffer.from([1])
 
@@ -66,7 +67,7 @@ export class StateEnvironment {
     const options = { encoding: 'binary', keyEncoding: 'binary' } as const
     return new LmdbBackend({
       root: this.#root,
-      values: this.#root.openDB<Buffer, Buffer>(`${task}~values`, options),
+      rows: this.#root.openDB<Buffer, Buffer>(`${task}~rows`, options),
       due: this.#root.openDB<Buffer, Buffer>(`${task}~due`, options),
       closed: () => this.#tasks.delete(task),
     })
@@ -80,7 +81,7 @@ export class StateEnvironment {
 
 interface LmdbParts {
   readonly root: RootDatabase<Buffer, Buffer>
-  readonly values: Bytes
+  readonly rows: Bytes
   readonly due: Bytes
   closed(): void
 }
@@ -88,26 +89,35 @@ interface LmdbParts {
 class LmdbBackend implements CheckpointBackend {
   readonly #parts: LmdbParts
   readonly #keys = new KeyBytes()
+  readonly #writer = new RowWriter()
   #openIterators = 0
   #writing: Promise<unknown> = Promise.resolve()
+  /** The key read last and its values: a key's slots are asked for one after the other. */
+  #lastGroup = -1
+  #lastKey = ''
+  #lastSlots: readonly SlotValue[] = []
 
   constructor(parts: LmdbParts) {
     this.#parts = parts
   }
 
   read(slot: string, group: number, key: string): Uint8Array | undefined {
-    return this.#parts.values.getBinary(this.#keys.value(group, key, slot))
+    if (this.#lastGroup !== group || this.#lastKey !== key) {
+      const row = this.#row(group, key)
+      this.#lastSlots = row === undefined ? [] : slotsOf(row)
+      this.#lastGroup = group
+      this.#lastKey = key
+    }
+    for (const [id, value] of this.#lastSlots) if (id === slot) return value
+    return undefined
   }
 
   scan(after?: Place): IterableIterator<StoredEntry> {
     const start =
-      after === undefined
-        ? FIRST_VALUE_KEY
-        : Buffer.from(this.#keys.value(after.group, after.key, after.slot))
-    const range = this.#parts.values.getRange({ start, exclusiveStart: after !== undefined })
-    const rows = range[Symbol.iterator]()
+      after === undefined ? FIRST_ROW_KEY : Buffer.from(this.#keys.value(after.group, after.key))
+    const rows = this.#parts.rows.getRange({ start })[Symbol.iterator]()
     this.#openIterators++
-    return new ValueRows(rows, () => {
+    return new RowScan(rows, after, () => {
       this.#openIterators--
     })
   }
@@ -125,14 +135,16 @@ class LmdbBackend implements CheckpointBackend {
   }
 
   async write(slice: CheckpointSlice): Promise<void> {
-    const { root, values, due } = this.#parts
+    const { root, rows, due } = this.#parts
     // lmdb mostly gives the same promise again and again; each must be waited for, or a failure of
     // one that is not would end the process.
     const written = new Set<Promise<unknown>>()
     // All of it within one turn of the event loop: lmdb makes that one transaction (B1).
-    for (const { slot, group, key, value } of slice.changes) {
-      const at = this.#keys.value(group, key, slot)
-      written.add(value === null ? values.remove(at) : values.put(at, asBuffer(value)))
+    for (const changes of byKey(slice.changes)) {
+      const { group, key } = changes[0] as Change
+      const row = this.#writer.changed(this.#row(group, key), changes)
+      const at = this.#keys.value(group, key)
+      written.add(row === undefined ? rows.remove(at) : rows.put(at, row))
     }
     for (const { key, from, to } of slice.timers) {
       if (from === to) continue
@@ -140,22 +152,25 @@ class LmdbBackend implements CheckpointBackend {
       if (to !== undefined) written.add(due.put(this.#keys.timer(to, key), PRESENT))
     }
     if (slice.note !== undefined)
-      written.add(values.put(NOTE_KEY, Buffer.from(JSON.stringify(slice.note))))
+      written.add(rows.put(NOTE_KEY, Buffer.from(JSON.stringify(slice.note))))
     const settled = Promise.allSettled(written)
     this.#writing = settled
-    const failed = (await settled).find((result) => result.status === 'rejected')
+    const results = await settled
+    this.#forget()
+    const failed = results.find((result) => result.status === 'rejected')
     if (failed !== undefined) throw await unwritable(failed.reason)
     if (slice.note !== undefined) await root.flushed
   }
 
   note(): CheckpointNote | undefined {
-    const bytes = this.#parts.values.getBinary(NOTE_KEY)
+    const bytes = this.#parts.rows.getBinary(NOTE_KEY)
     return bytes === undefined ? undefined : (JSON.parse(bytes.toString()) as CheckpointNote)
   }
 
   async wipe(): Promise<void> {
-    await Promise.all([this.#parts.values.clearAsync(), this.#parts.due.clearAsync()])
+    await Promise.all([this.#parts.rows.clearAsync(), this.#parts.due.clearAsync()])
     await this.#parts.root.flushed
+    this.#forget()
   }
 
   get openIterators(): number {
@@ -168,27 +183,53 @@ class LmdbBackend implements CheckpointBackend {
     await this.#writing
     this.#parts.closed()
   }
+
+  #row(group: number, key: string): Buffer | undefined {
+    return this.#parts.rows.getBinary(this.#keys.value(group, key))
+  }
+
+  #forget(): void {
+    this.#lastGroup = -1
+    this.#lastSlots = []
+  }
 }
 
-/** Rows of a range, counted until closed. The first is read at once, which fixes the snapshot (B4). */
-class ValueRows implements IterableIterator<StoredEntry> {
+/** The changes of each key; in a checkpoint they come one after the other. */
+function byKey(changes: readonly Change[]): Iterable<Change[]> {
+  const found = new Map<string, Change[]>()
+  for (const change of changes) {
+    const name = `${change.group} ${change.key}`
+    const known = found.get(name)
+    if (known === undefined) found.set(name, [change])
+    else known.push(change)
+  }
+  return found.values()
+}
+
+/** The values of a range of rows, counted until closed. The first row is read at once, which fixes the snapshot (B4). */
+class RowScan implements IterableIterator<StoredEntry> {
   readonly #rows: Iterator<{ key: Buffer; value: Buffer }>
   readonly #closed: () => void
   #next: IteratorResult<{ key: Buffer; value: Buffer }>
+  /** What is left of the row begun. */
+  #left: StoredEntry[] = []
   #open = true
 
-  constructor(rows: Iterator<{ key: Buffer; value: Buffer }>, closed: () => void) {
+  constructor(
+    rows: Iterator<{ key: Buffer; value: Buffer }>,
+    after: Place | undefined,
+    closed: () => void,
+  ) {
     this.#rows = rows
     this.#closed = closed
     this.#next = rows.next()
+    if (after !== undefined) this.#skip(after)
   }
 
   next(): IteratorResult<StoredEntry, undefined> {
-    if (!this.#open || this.#next.done === true) return this.return()
-    const { key, value } = this.#next.value
-    this.#next = this.#rows.next()
-    const [slot, group, text] = parseValueKey(key)
-    return { done: false, value: [slot, group, text, value] }
+    while (this.#open && this.#left.length === 0 && this.#next.done !== true) this.#takeRow()
+    const entry = this.#open ? this.#left.pop() : undefined
+    return entry === undefined ? this.return() : { done: false, value: entry }
   }
 
   return(): IteratorResult<StoredEntry, undefined> {
@@ -202,6 +243,24 @@ class ValueRows implements IterableIterator<StoredEntry> {
 
   [Symbol.iterator](): this {
     return this
+  }
+
+  /** The next row's values, the last first. */
+  #takeRow(): void {
+    const { key, value } = this.#next.value as { key: Buffer; value: Buffer }
+    const [, group, text] = parseValueKey(key)
+    const slots = slotsOf(value).reverse()
+    this.#left = slots.map(([slot, bytes]) => [slot, group, text, bytes])
+    this.#next = this.#rows.next()
+  }
+
+  /** The range starts with the row of the place: what lies at or before it goes. */
+  #skip(after: Place): void {
+    if (this.#next.done === true) return
+    const [, group, key] = parseValueKey(this.#next.value.key)
+    if (group !== after.group || key !== after.key) return
+    this.#takeRow()
+    this.#left = this.#left.filter(([slot]) => slot > after.slot)
   }
 }
 

@@ -97,7 +97,8 @@ export class MemoryBackend implements CheckpointBackend {
     this.#writing = true
     // A turn of the event loop, as a disk would take: a checkpoint must not hold it up.
     await nextTurn()
-    if (this.#crashed) throw new OpportuneError('state_unwritable', 'The process that wrote has ended.')
+    if (this.#crashed)
+      throw new OpportuneError('state_unwritable', 'The process that wrote has ended.')
     for (const { slot, group, key, value } of slice.changes) {
       const rows = this.#writable(group)
       // A copy: the value is a view into a chunk that should not live as long as this.
@@ -114,7 +115,8 @@ export class MemoryBackend implements CheckpointBackend {
   }
 
   async wipe(): Promise<void> {
-    if (this.#crashed) throw new OpportuneError('state_unwritable', 'The process that wrote has ended.')
+    if (this.#crashed)
+      throw new OpportuneError('state_unwritable', 'The process that wrote has ended.')
     this.#groups = emptyGroups()
     this.#shared.clear()
     this.#moved.clear()

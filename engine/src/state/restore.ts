@@ -37,7 +37,8 @@ export async function usableCheckpoint(
 }
 
 /** A restore that goes over older epochs again may have begun a checkpoint below the finished one. */
-const newestEpoch = (note: CheckpointNote): number => Math.max(note.epoch, note.reached ?? note.epoch)
+const newestEpoch = (note: CheckpointNote): number =>
+  Math.max(note.epoch, note.reached ?? note.epoch)
 
 /** @param changelog from the note's `changelogOffset`, or from the earliest without a note, to its end */
 export async function restoreState(options: {

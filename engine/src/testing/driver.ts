@@ -10,16 +10,21 @@ import { assert } from '../errors.ts'
 import { FrameReader } from '../frame/frame.ts'
 import { keyGroup } from '../hash.ts'
 import type { OutgoingRecord } from '../log/port.ts'
-import { createSimulatedLog, type SimulatedLog, type SimulatedLogOptions } from '../log/simulated/log.ts'
-import { CONTROL_KEY } from '../runtime/source-time.ts'
+import {
+  createSimulatedLog,
+  type SimulatedLog,
+  type SimulatedLogOptions,
+} from '../log/simulated/log.ts'
 import { partitionOf } from '../runtime/partition.ts'
+import { CONTROL_KEY } from '../runtime/source-time.ts'
 import { Worker, type WorkerOptions } from '../runtime/worker.ts'
 import { KeyedState, type MemoryBackend, memoryBackend } from '../state/index.ts'
 import type { Millis } from '../time.ts'
 import type { Plan } from '../topology/plan.ts'
 import type { Topology } from '../topology/topology.ts'
 
-export interface DriverOptions extends Pick<WorkerOptions, 'slice' | 'timersPerSlice' | 'tickMs' | 'dropState'> {
+export interface DriverOptions
+  extends Pick<WorkerOptions, 'slice' | 'timersPerSlice' | 'tickMs' | 'dropState'> {
   /** The virtual clock's first instant. */
   readonly startAt?: Millis
   readonly log?: Pick<SimulatedLogOptions, 'faults'>
@@ -58,7 +63,11 @@ export class TestDriver {
     const stage = this.plan.stages.find((s) => s.id === source)
     assert(stage !== undefined && stage.entry.kind === 'source', `${source} is a source`)
     const codec = stage.entry.spec.codec
-    await this.#append(stage.topic, values.map((v) => ({ key: null, value: encode(codec, v) })), where)
+    await this.#append(
+      stage.topic,
+      values.map((v) => ({ key: null, value: encode(codec, v) })),
+      where,
+    )
   }
 
   /** Steers a source: marks, the end of history, the end of the source. */
@@ -72,7 +81,11 @@ export class TestDriver {
   async #append(topic: string, records: readonly OutgoingRecord[], where: Piped): Promise<void> {
     const appender = this.log.appender()
     const timestamp = where.at ?? this.now
-    await appender.append(topic, where.partition ?? 0, records.map((r) => ({ ...r, timestamp })))
+    await appender.append(
+      topic,
+      where.partition ?? 0,
+      records.map((r) => ({ ...r, timestamp })),
+    )
     await appender.close()
   }
 
@@ -149,7 +162,10 @@ export class TestDriver {
     const values: Buffer[] = []
     for (let partition = 0; partition < (plan?.partitions ?? 1); partition++)
       for (let offset = 0; ; ) {
-        const batch = await reader.read({ topic, partition }, offset, { maxRecords: 1_000, maxBytes: 1 << 20 })
+        const batch = await reader.read({ topic, partition }, offset, {
+          maxRecords: 1_000,
+          maxBytes: 1 << 20,
+        })
         if (batch === undefined) break
         for (let i = 0; i < batch.length; i++) values.push(Buffer.from(batch.value(i) ?? []))
         offset = batch.nextOffset
@@ -172,7 +188,9 @@ export class TestDriver {
       },
       tickMs: this.#options.tickMs ?? 1,
       ...(this.#options.slice === undefined ? {} : { slice: this.#options.slice }),
-      ...(this.#options.timersPerSlice === undefined ? {} : { timersPerSlice: this.#options.timersPerSlice }),
+      ...(this.#options.timersPerSlice === undefined
+        ? {}
+        : { timersPerSlice: this.#options.timersPerSlice }),
       ...(this.#options.dropState === undefined ? {} : { dropState: this.#options.dropState }),
     })
   }

@@ -3,9 +3,9 @@
  * hand-overs, a broadcast, a chained sink, dead letters, a second stage with many upstream tasks), and
  * random input for it.
  *
- * S1 What comes out is a function of the input alone, whatever happens in between. Where two streams
- *    meet (a hand-over and later records, a broadcast and the records it judges) their order would be
- *    up to chance: the input stands still before and after (`barrier`).
+ * SM1 What comes out is a function of the input alone, whatever happens in between. Where two streams
+ *     meet (a hand-over and later records, a broadcast and the records it judges) their order would be
+ *     up to chance: the input stands still before and after (`barrier`).
  */
 import { jsonCodec } from '../codec/codec.ts'
 import { hash53 } from '../hash.ts'

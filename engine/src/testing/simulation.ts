@@ -59,7 +59,10 @@ export async function simulate(
   const prng = new Prng(seed ^ 0x5eed)
   const plan = scenario.topology(1 + prng.below(4)).build()
   const expected = await undisturbed({ scenario, plan }, steps)
-  const cluster = new Cluster({ ...disturbed(plan, prng), ...(onEvent === undefined ? {} : { onEvent }) })
+  const cluster = new Cluster({
+    ...disturbed(plan, prng),
+    ...(onEvent === undefined ? {} : { onEvent }),
+  })
   let finding: string | null = null
   try {
     await run(cluster, steps, prng)
@@ -228,7 +231,13 @@ function stateOf(cluster: Cluster): Map<string, string> {
   return state
 }
 
-const NO_DIFFERENCES = { lost: 0, duplicated: 0, disordered: 0, state_mismatches: 0, differences: [] as string[] }
+const NO_DIFFERENCES = {
+  lost: 0,
+  duplicated: 0,
+  disordered: 0,
+  state_mismatches: 0,
+  differences: [] as string[],
+}
 
 const MOST_TOLD = 5
 

@@ -95,19 +95,6 @@ export interface SinkChain<T> {
   }
 }
 
-export type NodeKind =
-  | 'source'
-  | 'inbox'
-  | 'map'
-  | 'filter'
-  | 'flatMap'
-  | 'branch'
-  | 'merge'
-  | 'process'
-  | 'into'
-  | 'broadcast'
-  | 'sink'
-
 interface NodeBase {
   readonly id: string
   /** Ids of the nodes it feeds, by output name ('out' where there is one output). */

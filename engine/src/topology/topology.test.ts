@@ -52,13 +52,9 @@ describe('topology', () => {
       () => {},
     )
     expectTypeOf(branched.short).toEqualTypeOf<Stream<string>>()
+    const pages = stream.map((c) => c.page).keyBy('x', (p) => p, { codec: jsonCodec() })
     // @ts-expect-error an operator of another input type
-    expect(() =>
-      stream
-        .map((c) => c.page)
-        .keyBy('x', (p) => p, { codec: jsonCodec() })
-        .process(counter),
-    ).toThrow()
+    expect(() => pages.process(counter)).toThrow()
   })
 
   test('[T1] a duplicate id is refused', () => {

@@ -207,7 +207,7 @@ function run(
 const takeLate = (h: Driven) => h.take('late').map((l) => ({ id: l.value, lateness: l.lateness }))
 
 describe('tumbling and hopping', () => {
-  test('[W1] [W2] [W3] [W4] [W5] [W6] after every step, results are those recomputed from scratch', () => {
+  test('[W1] [W2] [W3] [W4] [W5] [W6] [SYS-3] after every step, results are those recomputed from scratch', () => {
     fc.assert(
       fc.property(paneAssigners, latenesses, traces, (by, lateness, steps) => {
         const h = drive(build(by, { lateness }))

@@ -1,7 +1,8 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { days } from '#engine'
-import type { Trigger } from '../contract.ts'
+import { drive } from '#engine/testing'
+import type { JsonObject, Trigger } from '../contract.ts'
 import { NO_DEFINITIONS } from '../definitions/set.ts'
 import { REACHABLE } from '../guardrails/testing.ts'
 import { hear } from '../profile/hear.ts'
@@ -13,6 +14,7 @@ import { factsOf } from './facts.ts'
 import { render } from './render.ts'
 import { known } from './stage.fixture.ts'
 import { mergeTouches, type Touch, withEngagement, withTouch } from './touch-history.ts'
+import { touches } from './touches.ts'
 
 const trigger: Trigger = {
   kind: 'abandoned_cart',
@@ -124,7 +126,7 @@ describe('touch history', () => {
       })),
     )
 
-  test('[FAT-2] merging is commutative, associative, and never counts a message twice', () => {
+  test('[FAT-2] [TO1] merging is commutative, associative, and never counts a message twice', () => {
     fc.assert(
       fc.property(arbTouches, arbTouches, arbTouches, (a, b, c) => {
         expect(mergeTouches(a, b)).toEqual(mergeTouches(b, a))
@@ -137,7 +139,7 @@ describe('touch history', () => {
     )
   })
 
-  test('[FAT-1] an open marks its message once; one of an unknown message marks none', () => {
+  test('[FAT-1] [TO1] [TO2] an open marks its message once; one of an unknown message marks none', () => {
     const touch: Touch = { decision: 'd', at: NOON, channel: 'email', engaged: false }
     const one = withTouch([], touch)
     expect(withTouch(one, touch)).toBe(one)
@@ -145,5 +147,19 @@ describe('touch history', () => {
     expect(marked).toEqual([{ ...touch, engaged: true }])
     expect(withEngagement(marked, 'd')).toBe(marked)
     expect(withEngagement(one, 'other')).toBe(one)
+  })
+
+  test('[FAT-1] [TO2] what a machine opened was read by nobody; a click was one of a person', () => {
+    const sent: Touch = { decision: 'd', at: NOON, channel: 'email', engaged: false }
+    const engagedAfter = (name: string, properties: JsonObject): boolean | undefined => {
+      const h = drive(touches).record('u:1', { kind: 'sent', touch: sent }, { at: NOON })
+      h.record('u:1', { kind: 'event', event: event(NOON + 1, name, properties) }, { at: NOON + 1 })
+      return h.state('u:1').touches[0]?.engaged
+    }
+    expect(engagedAfter('Email Opened', { decision_id: 'd' })).toBe(true)
+    expect(engagedAfter('Email Opened', { decision_id: 'd', machine_open: true })).toBe(false)
+    expect(engagedAfter('Email Link Clicked', { email_id: 'd' })).toBe(true)
+    expect(engagedAfter('Email Opened', { decision_id: 'other' })).toBe(false)
+    expect(engagedAfter('Email Bounced', { decision_id: 'd' })).toBe(false)
   })
 })

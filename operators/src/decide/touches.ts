@@ -3,8 +3,12 @@
  *
  * State: the marketing messages of the last 90 days. Fed by `decide` with every send, in the same step
  * of the stage, so that the next decision of the customer sees it; and by email events that name a
- * decision (`decision_id`, or `email_id` where the provider carries ours there). Opens by machines
- * count as none. Merging unites by decision.
+ * decision (`decision_id`, or `email_id` where the provider carries ours there).
+ *
+ * TO1 A message counts once, however often it is told and whichever ids were merged: histories unite
+ *     by decision.
+ * TO2 An open or a click by a person marks its message; one by a machine, or of a message that is not
+ *     known, marks none.
  */
 import { type Context, operator, stateSpec } from '#engine'
 import type { CustomerEvent } from '../contract.ts'

@@ -25,7 +25,7 @@ function distance(a: string, b: string, limit: number): number {
 }
 
 /** The known word nearest to `word`, if it is near enough to be what was meant. */
-export function nearest(word: string, known: Iterable<string>): string | undefined {
+function nearest(word: string, known: Iterable<string>): string | undefined {
   const limit = Math.max(1, Math.floor(word.length / 3))
   let best: { name: string; away: number } | undefined
   for (const name of known) {

@@ -38,7 +38,7 @@ const dayOf = (local: Millis): number => Math.floor(local / days(1))
 const windowOf = (week: Week, day: number): DayWindow =>
   week[(((day + 4) % 7) + 7) % 7] ?? { from: 0, to: 0 }
 
-export function isOpen(clock: ZoneClock, zone: string, week: Week, at: Millis): boolean {
+function isOpen(clock: ZoneClock, zone: string, week: Week, at: Millis): boolean {
   const local = at + clock.offsetAt(zone, at)
   const day = dayOf(local)
   const minute = Math.floor((local - day * days(1)) / minutes(1))

@@ -18,7 +18,7 @@ export const planWith = (...documents: string[]): Plan =>
     ),
   )
 
-export const STANDARD_PLAN = planWith()
+const STANDARD_PLAN = planWith()
 
 export const act = (channel: Channel, topic: string, granted: boolean, at = 1): Consent => ({
   channel,

@@ -23,10 +23,10 @@ describe('seen day', () => {
         }
         for (const { value, ids } of known) {
           expect([...value.ids()]).toEqual(ids)
-          const names = new Set(ids.map((one) => `${one}`))
+          const names = new Set(ids.map((one) => one.join(' ')))
           for (let low = 0; low <= 12; low++)
             for (let high = 0; high <= 9; high++)
-              expect(value.has([low, high])).toBe(names.has(`${[low, high]}`))
+              expect(value.has([low, high])).toBe(names.has(`${low} ${high}`))
         }
       }),
       { numRuns: 30 },

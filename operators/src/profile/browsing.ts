@@ -4,9 +4,10 @@
  * P10 Of each product the last time it was viewed counts; the last 20 products are kept. Of each
  *     wishlisted product the last word counts (at one instant, the removal); 50 are kept.
  */
-import type { Millis } from '#engine'
-import type { Json, JsonObject } from '../contract.ts'
+import type { ByteReader, ByteWriter, Millis } from '#engine'
+import type { JsonObject } from '../contract.ts'
 import { textOf } from '../ingest/fields.ts'
+import { readList, writeList } from './parts-codec.ts'
 
 /** A product and when something was last said of it; in a wishlist a negative time: removed. */
 export type Mention = readonly [id: string, at: Millis]
@@ -97,23 +98,27 @@ export const uniteBrowsing = (mine: Browsing, theirs: Browsing): Browsing => ({
   bestsellers: mine.bestsellers || theirs.bestsellers,
 })
 
-export const packBrowsing = (b: Browsing): Json => [
-  b.viewed,
-  b.views,
-  b.wishlist,
-  b.reviews,
-  b.content,
-  b.bestsellers ? 1 : 0,
-]
-
-export function unpackBrowsing(json: unknown): Browsing {
-  const [viewed, views, wishlist, reviews, content, bestsellers] = json as [
-    [string, number][],
-    number,
-    [string, number][],
-    number,
-    number,
-    0 | 1,
-  ]
-  return { viewed, views, wishlist, reviews, content, bestsellers: bestsellers === 1 }
+function writeMention([id, at]: Mention, out: ByteWriter): void {
+  out.text(id)
+  out.signed(at)
 }
+
+const readMention = (reader: ByteReader): Mention => [reader.text(), reader.signed()]
+
+export function writeBrowsing(browsing: Browsing, out: ByteWriter): void {
+  writeList(browsing.viewed, out, writeMention)
+  out.varint(browsing.views)
+  writeList(browsing.wishlist, out, writeMention)
+  out.varint(browsing.reviews)
+  out.varint(browsing.content)
+  out.byte(browsing.bestsellers ? 1 : 0)
+}
+
+export const readBrowsing = (reader: ByteReader): Browsing => ({
+  viewed: readList(reader, readMention),
+  views: reader.varint(),
+  wishlist: readList(reader, readMention),
+  reviews: reader.varint(),
+  content: reader.varint(),
+  bestsellers: reader.byte() === 1,
+})

@@ -6,9 +6,9 @@
  * P9 The latest base wins (at one instant the one with fewer lines); changes at or before it are part
  *    of it. At most 40 changes are kept; then the older half is folded into the base.
  */
-import type { Millis } from '#engine'
-import type { Json } from '../contract.ts'
+import type { ByteReader, ByteWriter, Millis } from '#engine'
 import type { Cents, ProductLine } from '../ingest/fields.ts'
+import { readList, readNumber, writeList, writeNumber } from './parts-codec.ts'
 
 export interface CartLine {
   readonly id: string
@@ -111,26 +111,41 @@ export const uniteCarts = (mine: Cart, theirs: Cart): Cart =>
     changes: [...mine.changes, ...theirs.changes],
   })
 
-type PackedLine = [string, number, number | null, string | null, number?]
+const PRICED = 1
+const NAMED = 2
 
-const packLine = (line: CartLine): PackedLine => [line.id, line.quantity, line.price, line.name]
-const unpackLine = ([id, quantity, price, name]: PackedLine): CartLine => ({
-  id,
-  name,
-  price,
-  quantity,
-})
+function writeLine(line: CartLine, out: ByteWriter): void {
+  out.byte((line.price === null ? 0 : PRICED) | (line.name === null ? 0 : NAMED))
+  out.text(line.id)
+  writeNumber(line.quantity, out)
+  if (line.price !== null) out.signed(line.price)
+  if (line.name !== null) out.text(line.name)
+}
 
-export const packCart = (cart: Cart): Json => [
-  cart.base.at,
-  cart.base.lines.map((line) => packLine(line) as Json),
-  cart.changes.map((change) => [...packLine(change), change.at] as Json),
-]
+function readLine(reader: ByteReader): CartLine {
+  const flags = reader.byte()
+  const id = reader.text()
+  const quantity = readNumber(reader)
+  const price = (flags & PRICED) === 0 ? null : reader.signed()
+  const name = (flags & NAMED) === 0 ? null : reader.text()
+  return { id, name, price, quantity }
+}
 
-export function unpackCart(json: unknown): Cart {
-  const [at, lines, changes] = json as [number, PackedLine[], PackedLine[]]
-  return {
-    base: { at, lines: lines.map(unpackLine) },
-    changes: changes.map((line) => ({ ...unpackLine(line), at: line[4] ?? 0 })),
-  }
+export function writeCart(cart: Cart, out: ByteWriter): void {
+  out.signed(cart.base.at)
+  writeList(cart.base.lines, out, writeLine)
+  writeList(cart.changes, out, (change) => {
+    writeLine(change, out)
+    out.signed(change.at - cart.base.at)
+  })
+}
+
+export function readCart(reader: ByteReader): Cart {
+  const at = reader.signed()
+  const lines = readList(reader, readLine)
+  const changes = readList(reader, () => {
+    const { id, name, price, quantity } = readLine(reader)
+    return { id, name, price, quantity, at: at + reader.signed() }
+  })
+  return { base: { at, lines }, changes }
 }

@@ -14,10 +14,11 @@
  *     channels; agreement without channel is none.
  *   track `Unsubscribed` and `Email Marked as Spam`: email, all topics, withdrawn (CON-2).
  */
-import type { Millis } from '#engine'
-import type { Channel, CustomerEvent, Json, JsonObject } from '../contract.ts'
+import type { ByteReader, ByteWriter, Millis } from '#engine'
+import type { Channel, CustomerEvent, JsonObject } from '../contract.ts'
 import { textOf } from '../ingest/fields.ts'
 import type { EventKind } from '../ingest/vocabulary.ts'
+import { readList, writeList } from './parts-codec.ts'
 
 export interface Consent {
   readonly channel: Channel
@@ -157,26 +158,32 @@ function fromTrait(event: CustomerEvent, trait: JsonObject): Consent[] {
   return heard
 }
 
-export const packConsents = (consents: Consents): Json =>
-  consents.map((c) => [
-    CHANNELS.indexOf(c.channel),
-    c.topic,
-    c.granted ? 1 : 0,
-    c.at,
-    c.by === 'customer' ? 0 : c.by,
-    c.source,
-    c.wording,
-  ])
+const GRANTED = 1
+const BY_ANOTHER = 2
 
-type Packed = [number, string, 0 | 1, number, string | 0, string, string]
+export function writeConsents(consents: Consents, out: ByteWriter): void {
+  writeList(consents, out, (consent) => {
+    const byAnother = consent.by !== 'customer'
+    out.byte((consent.granted ? GRANTED : 0) | (byAnother ? BY_ANOTHER : 0))
+    out.byte(CHANNELS.indexOf(consent.channel))
+    out.text(consent.topic)
+    out.signed(consent.at)
+    if (byAnother) out.text(consent.by)
+    out.text(consent.source)
+    out.text(consent.wording)
+  })
+}
 
-export const unpackConsents = (json: unknown): Consents =>
-  (json as Packed[]).map(([channel, topic, granted, at, by, source, wording]) => ({
-    channel: CHANNELS[channel] as Channel,
-    topic,
-    granted: granted === 1,
-    at,
-    by: by === 0 ? 'customer' : by,
-    source,
-    wording,
-  }))
+export const readConsents = (reader: ByteReader): Consents =>
+  readList(reader, () => {
+    const flags = reader.byte()
+    return {
+      channel: CHANNELS[reader.byte()] as Channel,
+      topic: reader.text(),
+      granted: (flags & GRANTED) !== 0,
+      at: reader.signed(),
+      by: (flags & BY_ANOTHER) === 0 ? 'customer' : reader.text(),
+      source: reader.text(),
+      wording: reader.text(),
+    }
+  })

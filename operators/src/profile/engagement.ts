@@ -7,8 +7,7 @@
  *    current step and the n - 1 before it. What is ahead of `now` (task time lags behind the newest
  *    record) counts as now.
  */
-import { days, hours, type Millis, minutes } from '#engine'
-import type { Json } from '../contract.ts'
+import { type ByteReader, type ByteWriter, days, hours, type Millis, minutes } from '#engine'
 import {
   addRow,
   type Buckets,
@@ -18,6 +17,7 @@ import {
   sumOf,
   uniteBuckets,
 } from './buckets.ts'
+import { readBuckets, writeBuckets } from './parts-codec.ts'
 
 export interface Engagement {
   /** Steps of 5 minutes, for 24 hours. */
@@ -76,9 +76,12 @@ export const uniteEngagement = (mine: Engagement, theirs: Engagement): Engagemen
   daily: uniteBuckets(mine.daily, theirs.daily, ROW),
 })
 
-export const packEngagement = (engagement: Engagement): Json => [engagement.fine, engagement.daily]
-
-export function unpackEngagement(json: unknown): Engagement {
-  const [fine, daily] = json as [number[], number[]]
-  return { fine, daily }
+export function writeEngagement(engagement: Engagement, out: ByteWriter): void {
+  writeBuckets(engagement.fine, ROW, out)
+  writeBuckets(engagement.daily, ROW, out)
 }
+
+export const readEngagement = (reader: ByteReader): Engagement => ({
+  fine: readBuckets(reader, ROW),
+  daily: readBuckets(reader, ROW),
+})

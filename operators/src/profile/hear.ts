@@ -2,13 +2,13 @@
 import type { Millis } from '#engine'
 import type { CustomerEvent } from '../contract.ts'
 import {
-  orderIdOf,
   orderRevenue,
   type ProductLine,
   productOf,
   productsOf,
   refundAmount,
 } from '../ingest/fields.ts'
+import { orderIdOfEvent } from '../ingest/order-meaning.ts'
 import { type EventKind, isActivity, kindOf } from '../ingest/vocabulary.ts'
 import { isBestsellers, viewProduct, wish } from './browsing.ts'
 import { changeCart, resetCart } from './cart.ts'
@@ -55,11 +55,11 @@ function hearSubject(
       const amount = refundAmount(properties, productsOf(properties))
       return {
         ...state,
-        orders: refundOrder(state.orders, { id: orderId(event), at, amount }, now),
+        orders: refundOrder(state.orders, { id: orderIdOfEvent(event), at, amount }, now),
       }
     }
     case 'order_cancelled':
-      return { ...state, orders: cancelOrder(state.orders, orderId(event), now) }
+      return { ...state, orders: cancelOrder(state.orders, orderIdOfEvent(event), now) }
     case 'cart_viewed': {
       // Without a list it says nothing of the content; an empty list says that it is empty.
       if (!Array.isArray(properties['products'])) return state
@@ -84,14 +84,11 @@ function hearSubject(
   }
 }
 
-const orderId = (event: CustomerEvent): string =>
-  orderIdOf(event.properties) ?? `~${event.messageId}`
-
 function completed(state: ProfileState, event: CustomerEvent, now: Millis): ProfileState {
   const { at, properties } = event
   const lines = productsOf(properties)
   const placed = {
-    id: orderId(event),
+    id: orderIdOfEvent(event),
     at,
     revenue: orderRevenue(properties, lines) ?? 0,
     items: lines.reduce((sum, line) => sum + line.quantity, 0),

@@ -1,16 +1,16 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { days } from '#engine'
+import { ByteReader, ByteWriter, days } from '#engine'
 import {
   cancelOrder,
   NO_ORDERS,
   type Orders,
   orderTotals,
-  packOrders,
   placeOrder,
+  readOrders,
   refundOrder,
   uniteOrders,
-  unpackOrders,
+  writeOrders,
 } from './orders.ts'
 
 const NOW = Date.UTC(2026, 5, 1)
@@ -154,7 +154,9 @@ describe('order of arrival', () => {
     fc.assert(
       fc.property(ops, (list) => {
         const orders = run(list)
-        expect(unpackOrders(JSON.parse(JSON.stringify(packOrders(orders))))).toEqual(orders)
+        const out = new ByteWriter()
+        writeOrders(orders, out)
+        expect(readOrders(new ByteReader(out.copy()))).toEqual(orders)
       }),
     )
   })

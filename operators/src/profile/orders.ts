@@ -12,8 +12,7 @@
  * P5 12 months are the 365 UTC days that end with today. All sums are integers (hundredths), so their
  *    order cannot matter.
  */
-import { days, type Millis } from '#engine'
-import type { Json } from '../contract.ts'
+import { type ByteReader, type ByteWriter, days, type Millis } from '#engine'
 import type { Cents } from '../ingest/fields.ts'
 import {
   addRow,
@@ -24,6 +23,14 @@ import {
   sumOf,
   uniteBuckets,
 } from './buckets.ts'
+import {
+  readBuckets,
+  readList,
+  readNumber,
+  writeBuckets,
+  writeList,
+  writeNumber,
+} from './parts-codec.ts'
 
 export interface Order {
   readonly id: string
@@ -42,6 +49,8 @@ export interface Order {
 export interface Orders {
   /** By rising time. */
   readonly recent: readonly Order[]
+  /** How many orders (P3) there are among `recent`; asked for with every event. */
+  readonly recentOrders: number
   /** What the orders folded away amount to. */
   readonly folded: { readonly orders: number; readonly revenue: Cents; readonly net: Cents }
   /** Folded orders of the last 12 months: day, orders, net. */
@@ -53,6 +62,7 @@ export interface Orders {
 
 export const NO_ORDERS: Orders = {
   recent: [],
+  recentOrders: 0,
   folded: { orders: 0, revenue: 0, net: 0 },
   days: NO_BUCKETS,
   returned: false,
@@ -107,7 +117,9 @@ function join(orders: Orders, entry: Order, now: Millis): Orders {
   const known = orders.recent.find((order) => order.id === entry.id)
   const joined = known === undefined ? entry : joinOrder(known, entry)
   const others = known === undefined ? orders.recent : orders.recent.filter((o) => o !== known)
-  return fold({ ...orders, recent: insert(others, joined) }, now)
+  const gained = counted(joined) - (known === undefined ? 0 : counted(known))
+  const recentOrders = orders.recentOrders + gained
+  return fold({ ...orders, recent: insert(others, joined), recentOrders }, now)
 }
 
 function joinOrder(a: Order, b: Order): Order {
@@ -144,10 +156,11 @@ function insert(list: readonly Order[], order: Order): Order[] {
 function fold(orders: Orders, now: Millis): Orders {
   const excess = orders.recent.length - MAX_RECENT
   if (excess <= 0) return orders
-  let { folded } = orders
+  let { folded, recentOrders } = orders
   let buckets = orders.days
   for (const order of orders.recent.slice(0, excess)) {
-    const counts = isOrder(order) ? 1 : 0
+    const counts = counted(order)
+    recentOrders -= counts
     const net = netOf(order)
     folded = {
       orders: folded.orders + counts,
@@ -160,6 +173,7 @@ function fold(orders: Orders, now: Millis): Orders {
   return {
     ...orders,
     recent: orders.recent.slice(excess),
+    recentOrders,
     folded,
     days: dropBefore(buckets, first, DAY_ROW),
   }
@@ -167,6 +181,12 @@ function fold(orders: Orders, now: Millis): Orders {
 
 /** P3. */
 const isOrder = (order: Order): boolean => order.at !== 0 && !order.cancelled
+const counted = (order: Order): 0 | 1 => (isOrder(order) ? 1 : 0)
+const countOf = (recent: readonly Order[]): number =>
+  recent.reduce((count, order) => count + counted(order), 0)
+
+/** All orders ever (P3): the `orders` of `orderTotals`, without the sums. */
+export const orderCount = (orders: Orders): number => orders.folded.orders + orders.recentOrders
 
 /** What the order brought in after refunds (P2, P3). */
 function netOf(order: Order): Cents {
@@ -239,6 +259,7 @@ export function uniteOrders(mine: Orders, theirs: Orders, now: Millis): Orders {
   return fold(
     {
       recent,
+      recentOrders: countOf(recent),
       folded,
       days: uniteBuckets(mine.days, theirs.days, DAY_ROW),
       returned: mine.returned || theirs.returned,
@@ -248,45 +269,69 @@ export function uniteOrders(mine: Orders, theirs: Orders, now: Millis): Orders {
   )
 }
 
-/**
- * Compact form: `[[order...], folded, days, returned, categories]`. An order drops its zeros, and its
- * time is told from the order before it.
- */
-export function packOrders(orders: Orders): Json {
+/** An order drops its zeros, and its time is told from the order before it. */
+export function writeOrders(orders: Orders, out: ByteWriter): void {
   const { folded } = orders
-  return [
-    orders.recent.map((order, i) => packOrder(order, orders.recent[i - 1]?.at ?? 0)),
-    folded.orders === 0 && folded.net === 0 ? 0 : [folded.orders, folded.revenue, folded.net],
-    orders.days,
-    orders.returned ? 1 : 0,
-    orders.categories,
-  ]
-}
-
-function packOrder(o: Order, since: Millis): Json {
-  const flags = (o.whole ? 1 : 0) + (o.cancelled ? 2 : 0)
-  const plain = o.refunded === 0 && o.refundedAt === 0 && flags === 0
-  const head = [o.id, o.at - since, o.revenue, o.items]
-  return plain ? head : [...head, o.refunded, o.refundedAt, flags]
-}
-
-type PackedOrder = [string, number, number, number, number?, number?, number?]
-type Packed = [PackedOrder[], [number, number, number] | 0, number[], 0 | 1, string[]]
-
-export function unpackOrders(json: unknown): Orders {
-  const [recent, folded, buckets, returned, categories] = json as Packed
-  const [orders, revenue, net] = folded === 0 ? [0, 0, 0] : folded
+  out.varint(orders.recent.length)
   let since = 0
+  for (const order of orders.recent) {
+    writeOrder(order, since, out)
+    since = order.at
+  }
+  out.signed(folded.orders)
+  out.signed(folded.revenue)
+  out.signed(folded.net)
+  writeBuckets(orders.days, DAY_ROW, out)
+  out.byte(orders.returned ? 1 : 0)
+  writeList(orders.categories, out, (category) => out.text(category))
+}
+
+const WHOLE = 1
+const CANCELLED = 2
+const REFUNDED = 4
+
+function writeOrder(order: Order, since: Millis, out: ByteWriter): void {
+  const refunded = order.refunded !== 0 || order.refundedAt !== 0
+  out.byte(
+    (order.whole ? WHOLE : 0) | (order.cancelled ? CANCELLED : 0) | (refunded ? REFUNDED : 0),
+  )
+  out.text(order.id)
+  out.signed(order.at - since)
+  out.signed(order.revenue)
+  writeNumber(order.items, out)
+  if (!refunded) return
+  out.signed(order.refunded)
+  out.signed(order.refundedAt)
+}
+
+export function readOrders(reader: ByteReader): Orders {
+  let since = 0
+  const recent = readList(reader, () => {
+    const order = readOrder(reader, since)
+    since = order.at
+    return order
+  })
   return {
-    recent: recent.map(([id, after, value, items, refunded = 0, refundedAt = 0, flags = 0]) => {
-      since += after
-      const whole = (flags & 1) !== 0
-      const cancelled = (flags & 2) !== 0
-      return { id, at: since, revenue: value, items, refunded, refundedAt, whole, cancelled }
-    }),
-    folded: { orders, revenue, net },
-    days: buckets,
-    returned: returned === 1,
-    categories,
+    recent,
+    recentOrders: countOf(recent),
+    folded: { orders: reader.signed(), revenue: reader.signed(), net: reader.signed() },
+    days: readBuckets(reader, DAY_ROW),
+    returned: reader.byte() === 1,
+    categories: readList(reader, () => reader.text()),
+  }
+}
+
+function readOrder(reader: ByteReader, since: Millis): Order {
+  const flags = reader.byte()
+  const refunded = (flags & REFUNDED) !== 0
+  return {
+    id: reader.text(),
+    at: since + reader.signed(),
+    revenue: reader.signed(),
+    items: readNumber(reader),
+    refunded: refunded ? reader.signed() : 0,
+    refundedAt: refunded ? reader.signed() : 0,
+    whole: (flags & WHOLE) !== 0,
+    cancelled: (flags & CANCELLED) !== 0,
   }
 }

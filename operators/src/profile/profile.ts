@@ -106,8 +106,16 @@ function causeOf(
 export function createProfile(options: ProfileOptions = {}) {
   const { lifecycle } = options
 
-  const thresholds = (cx: Cx): LifecycleThresholds =>
-    lifecycle === undefined ? LIFECYCLE_DEFAULTS : lifecycle.read(cx.shared(lifecycle.broadcast))
+  let inForce: unknown
+  let thresholdsInForce = LIFECYCLE_DEFAULTS
+  /** Read anew only when other definitions come into force. */
+  const thresholds = (cx: Cx): LifecycleThresholds => {
+    const value = lifecycle === undefined ? undefined : cx.shared(lifecycle.broadcast)
+    if (lifecycle === undefined || value === inForce) return thresholdsInForce
+    inForce = value
+    thresholdsInForce = lifecycle.read(value)
+    return thresholdsInForce
+  }
 
   const view = (state: ProfileState, cx: Cx): ProfileView =>
     profileView(state, nowOf(cx), {
@@ -117,7 +125,7 @@ export function createProfile(options: ProfileOptions = {}) {
     })
 
   const stageNow = (state: ProfileState, cx: Cx): LifecycleStage =>
-    stageOf(lifecycleFacts(state, nowOf(cx)), nowOf(cx), thresholds(cx))
+    stageOf(lifecycleFacts(state), nowOf(cx), thresholds(cx))
 
   /** Closes sessions, notes the stage, stores, tells the sink, and arms what is to come. */
   const settle = (state: ProfileState, cx: Cx, cause: SnapshotCause | null): void => {
@@ -138,7 +146,7 @@ export function createProfile(options: ProfileOptions = {}) {
   const arm = (state: ProfileState, cx: Cx): void => {
     armBy(cx, 'session', nextClose(state.sessions))
     armBy(cx, 'midnight', nextMidnight(nowOf(cx)))
-    const facts = lifecycleFacts(state, nowOf(cx))
+    const facts = lifecycleFacts(state)
     armBy(cx, 'stage', nextStageCrossing(facts, nowOf(cx), thresholds(cx)))
   }
 

@@ -8,8 +8,7 @@
  * P7 A session counts on the UTC day it starts, open or closed, so that no figure depends on when it
  *    was closed. Figures cover the 90 days that end with today.
  */
-import { days, type Millis, minutes } from '#engine'
-import type { Json } from '../contract.ts'
+import { type ByteReader, type ByteWriter, days, type Millis, minutes } from '#engine'
 import {
   addRow,
   type Buckets,
@@ -19,6 +18,7 @@ import {
   sumOf,
   uniteBuckets,
 } from './buckets.ts'
+import { readBuckets, readList, writeBuckets, writeList } from './parts-codec.ts'
 
 export interface Session {
   readonly start: Millis
@@ -133,19 +133,22 @@ export const uniteSessions = (mine: Sessions, theirs: Sessions, gap: Millis): Se
   closed: uniteBuckets(mine.closed, theirs.closed, ROW),
 })
 
-/** `[[start, length, events, until less end]...]` and the closed ones' buckets. */
-export const packSessions = (sessions: Sessions): Json => [
-  sessions.open.map((s) => [s.start, s.end - s.start, s.events, s.until - s.end]),
-  sessions.closed,
-]
-
-export function unpackSessions(json: unknown): Sessions {
-  const [open, closed] = json as [[number, number, number, number][], number[]]
-  return {
-    open: open.map(([start, length, events, wait]) => {
-      const end = start + length
-      return { start, end, events, until: end + wait }
-    }),
-    closed,
-  }
+export function writeSessions(sessions: Sessions, out: ByteWriter): void {
+  writeList(sessions.open, out, ({ start, end, events, until }) => {
+    out.signed(start)
+    out.signed(end - start)
+    out.varint(events)
+    out.signed(until - end)
+  })
+  writeBuckets(sessions.closed, ROW, out)
 }
+
+export const readSessions = (reader: ByteReader): Sessions => ({
+  open: readList(reader, () => {
+    const start = reader.signed()
+    const end = start + reader.signed()
+    const events = reader.varint()
+    return { start, end, events, until: end + reader.signed() }
+  }),
+  closed: readBuckets(reader, ROW),
+})

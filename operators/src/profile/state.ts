@@ -6,47 +6,47 @@
  *     commutative and associative: late events and merged ids give the profile that punctual events
  *     of one id would have given.
  */
-import { type ByteWriter, type Codec, jsonCodec, type Millis, minutes } from '#engine'
-import type { Json, LifecycleStage } from '../contract.ts'
+import { ByteReader, type ByteWriter, type Codec, type Millis, minutes } from '#engine'
+import type { LifecycleStage } from '../contract.ts'
 import {
   type Browsing,
   NO_BROWSING,
-  packBrowsing,
+  readBrowsing,
   uniteBrowsing,
-  unpackBrowsing,
+  writeBrowsing,
 } from './browsing.ts'
-import { type Cart, EMPTY_CART, packCart, uniteCarts, unpackCart } from './cart.ts'
+import { type Cart, EMPTY_CART, readCart, uniteCarts, writeCart } from './cart.ts'
 import {
   type Consents,
   NO_CONSENTS,
-  packConsents,
+  readConsents,
   uniteConsents,
-  unpackConsents,
+  writeConsents,
 } from './consents.ts'
 import {
   type Engagement,
   NO_ENGAGEMENT,
-  packEngagement,
+  readEngagement,
   uniteEngagement,
-  unpackEngagement,
+  writeEngagement,
 } from './engagement.ts'
 import type { LifecycleFacts } from './lifecycle.ts'
 import {
   NO_ORDERS,
   type Orders,
-  orderTotals,
-  packOrders,
+  orderCount,
+  readOrders,
   uniteOrders,
-  unpackOrders,
+  writeOrders,
 } from './orders.ts'
 import {
   NO_SESSIONS,
-  packSessions,
+  readSessions,
   type Sessions,
   uniteSessions,
-  unpackSessions,
+  writeSessions,
 } from './sessions.ts'
-import { NO_TRAITS, packTraits, type Traits, uniteTraits, unpackTraits } from './traits.ts'
+import { NO_TRAITS, readTraits, type Traits, uniteTraits, writeTraits } from './traits.ts'
 
 export interface ProfileState {
   readonly traits: Traits
@@ -105,78 +105,73 @@ export function uniteProfiles(mine: ProfileState, theirs: ProfileState, now: Mil
 }
 
 /** What the lifecycle rests on. A customer without sign-up counts from their first event. */
-export function lifecycleFacts(state: ProfileState, now: Millis): LifecycleFacts {
+export function lifecycleFacts(state: ProfileState): LifecycleFacts {
   const since = state.signedUp || state.firstSeen
   return {
     lastActivityAt: state.lastSeen || null,
     signedUpAt: since || null,
-    orders: orderTotals(state.orders, now).orders,
+    orders: orderCount(state.orders),
     risk: null,
   }
 }
 
 const STAGES = ['new', 'active', 'at_risk', 'churned'] as const satisfies readonly LifecycleStage[]
 
-/** Parts that are still empty are stored as 0. */
-const part = <T>(value: T, empty: T, pack: (value: T) => Json): Json =>
-  value === empty ? 0 : pack(value)
-const whole = <T>(json: unknown, empty: T, unpack: (json: unknown) => T): T =>
-  json === 0 ? empty : unpack(json)
-
-type Packed = readonly [
-  unknown,
-  unknown,
-  unknown,
-  unknown,
-  unknown,
-  unknown,
-  unknown,
-  number,
-  number,
-  number,
-  number,
-]
-
 /**
- * JSON in positions instead of names: traits, consents, orders, cart, browsing, sessions, engagement,
- * firstSeen, lastSeen less firstSeen, signedUp, the stage told (0: none). Each part documents its own.
+ * Which parts are there, one bit each: traits, consents, orders, cart, browsing, sessions, engagement;
+ * these parts, each as its own file says; firstSeen, lastSeen less firstSeen, signedUp, the stage told
+ * (0: none).
  */
 export const profileCodec: Codec<ProfileState> = {
   name: 'profile',
   write(state: ProfileState, out: ByteWriter) {
-    json.write(
-      [
-        part(state.traits, NO_TRAITS, packTraits),
-        part(state.consents, NO_CONSENTS, packConsents),
-        part(state.orders, NO_ORDERS, packOrders),
-        part(state.cart, EMPTY_CART, packCart),
-        part(state.browsing, NO_BROWSING, packBrowsing),
-        part(state.sessions, NO_SESSIONS, packSessions),
-        part(state.engagement, NO_ENGAGEMENT, packEngagement),
-        state.firstSeen,
-        state.lastSeen - state.firstSeen,
-        state.signedUp,
-        state.toldStage === null ? 0 : STAGES.indexOf(state.toldStage) + 1,
-      ],
-      out,
-    )
+    out.byte(partsOf(state))
+    if (state.traits !== NO_TRAITS) writeTraits(state.traits, out)
+    if (state.consents !== NO_CONSENTS) writeConsents(state.consents, out)
+    if (state.orders !== NO_ORDERS) writeOrders(state.orders, out)
+    if (state.cart !== EMPTY_CART) writeCart(state.cart, out)
+    if (state.browsing !== NO_BROWSING) writeBrowsing(state.browsing, out)
+    if (state.sessions !== NO_SESSIONS) writeSessions(state.sessions, out)
+    if (state.engagement !== NO_ENGAGEMENT) writeEngagement(state.engagement, out)
+    out.signed(state.firstSeen)
+    out.signed(state.lastSeen - state.firstSeen)
+    out.signed(state.signedUp)
+    out.byte(state.toldStage === null ? 0 : STAGES.indexOf(state.toldStage) + 1)
   },
   read(bytes) {
-    const p = json.read(bytes) as Packed
-    return {
-      traits: whole(p[0], NO_TRAITS, unpackTraits),
-      consents: whole(p[1], NO_CONSENTS, unpackConsents),
-      orders: whole(p[2], NO_ORDERS, unpackOrders),
-      cart: whole(p[3], EMPTY_CART, unpackCart),
-      browsing: whole(p[4], NO_BROWSING, unpackBrowsing),
-      sessions: whole(p[5], NO_SESSIONS, unpackSessions),
-      engagement: whole(p[6], NO_ENGAGEMENT, unpackEngagement),
-      firstSeen: p[7],
-      lastSeen: p[7] + p[8],
-      signedUp: p[9],
-      toldStage: STAGES[p[10] - 1] ?? null,
+    const reader = new ByteReader(bytes)
+    const there = reader.byte()
+    const part = <T>(bit: number, empty: T, read: (reader: ByteReader) => T): T =>
+      (there & bit) === 0 ? empty : read(reader)
+    const parts = {
+      traits: part(TRAITS, NO_TRAITS, readTraits),
+      consents: part(CONSENTS, NO_CONSENTS, readConsents),
+      orders: part(ORDERS, NO_ORDERS, readOrders),
+      cart: part(CART, EMPTY_CART, readCart),
+      browsing: part(BROWSING, NO_BROWSING, readBrowsing),
+      sessions: part(SESSIONS, NO_SESSIONS, readSessions),
+      engagement: part(ENGAGEMENT, NO_ENGAGEMENT, readEngagement),
     }
+    const firstSeen = reader.signed()
+    const lastSeen = firstSeen + reader.signed()
+    const signedUp = reader.signed()
+    return { ...parts, firstSeen, lastSeen, signedUp, toldStage: STAGES[reader.byte() - 1] ?? null }
   },
 }
 
-const json = jsonCodec<unknown>()
+const TRAITS = 1
+const CONSENTS = 2
+const ORDERS = 4
+const CART = 8
+const BROWSING = 16
+const SESSIONS = 32
+const ENGAGEMENT = 64
+
+const partsOf = (state: ProfileState): number =>
+  (state.traits === NO_TRAITS ? 0 : TRAITS) |
+  (state.consents === NO_CONSENTS ? 0 : CONSENTS) |
+  (state.orders === NO_ORDERS ? 0 : ORDERS) |
+  (state.cart === EMPTY_CART ? 0 : CART) |
+  (state.browsing === NO_BROWSING ? 0 : BROWSING) |
+  (state.sessions === NO_SESSIONS ? 0 : SESSIONS) |
+  (state.engagement === NO_ENGAGEMENT ? 0 : ENGAGEMENT)

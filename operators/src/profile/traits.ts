@@ -11,10 +11,11 @@
  *   timezone, preferred_channel, acquisition_source, created_at (ISO 8601), contact_preferences (a
  *   list or text of email_only, weekly_digest, product_updates_only), consents (see consents.ts).
  */
-import type { Millis } from '#engine'
+import type { ByteReader, ByteWriter, Millis } from '#engine'
 import type { CustomerEvent, Json, JsonObject } from '../contract.ts'
 import { textOf } from '../ingest/fields.ts'
 import { parseIsoTime } from '../ingest/iso-time.ts'
+import { readOptional, writeOptional } from './parts-codec.ts'
 
 export const TRAIT_FIELDS = [
   'first_name',
@@ -77,7 +78,7 @@ type Heard = [field: TraitField, value: string | null][]
 function traitsIn(event: CustomerEvent): Heard {
   const heard: Heard = []
   const traits = event.type === 'identify' ? event.traits : event.context['traits']
-  if (isObject(traits)) readTraits(traits, heard)
+  if (isObject(traits)) traitsOf(traits, heard)
   const { locale, timezone, campaign, device } = event.context
   hear(heard, 'locale', locale)
   hear(heard, 'timezone', timezone)
@@ -100,7 +101,7 @@ const first = (from: JsonObject, ...keys: string[]): Json | undefined => {
   return undefined
 }
 
-function readTraits(traits: JsonObject, heard: Heard): void {
+function traitsOf(traits: JsonObject, heard: Heard): void {
   const whole = textOf(traits, 'name')?.trim().split(/\s+/)
   hear(heard, 'first_name', first(traits, 'first_name', 'firstName') ?? whole?.[0])
   hear(heard, 'last_name', first(traits, 'last_name', 'lastName') ?? whole?.slice(1).join(' '))
@@ -136,27 +137,31 @@ export function createdAt(event: CustomerEvent): Millis | null {
 export const traitOf = (traits: Traits, field: TraitField): string | null =>
   traits[field]?.[0] ?? null
 
-/** `[time, [field number, value, ...], ...]`: fields said together share their time. */
-export function packTraits(traits: Traits): Json {
-  const byTime = new Map<Millis, Json[]>()
-  for (const [i, field] of TRAIT_FIELDS.entries()) {
+/** Which fields are there, one bit each, and their values; a time is told from the one before it. */
+export function writeTraits(traits: Traits, out: ByteWriter): void {
+  let there = 0
+  for (let i = 0; i < TRAIT_FIELDS.length; i++)
+    if (traits[TRAIT_FIELDS[i] as TraitField] !== undefined) there |= 1 << i
+  out.varint(there)
+  let before = 0
+  for (const field of TRAIT_FIELDS) {
     const said = traits[field]
     if (said === undefined) continue
-    const group = byTime.get(said[1]) ?? []
-    byTime.set(said[1], group)
-    group.push(i, said[0])
+    writeOptional(said[0], out)
+    out.signed(said[1] - before)
+    before = said[1]
   }
-  return [...byTime].flat()
 }
 
-export function unpackTraits(json: unknown): Traits {
-  const packed = json as readonly (Millis | readonly (number | string | null)[])[]
+export function readTraits(reader: ByteReader): Traits {
+  const there = reader.varint()
   const traits: { [F in TraitField]?: Said } = {}
-  for (let g = 0; g < packed.length; g += 2) {
-    const at = packed[g] as Millis
-    const said = packed[g + 1] as readonly (number | string | null)[]
-    for (let i = 0; i < said.length; i += 2)
-      traits[TRAIT_FIELDS[said[i] as number] as TraitField] = [said[i + 1] as string | null, at]
+  let at = 0
+  for (let i = 0; i < TRAIT_FIELDS.length; i++) {
+    if ((there & (1 << i)) === 0) continue
+    const value = readOptional(reader)
+    at += reader.signed()
+    traits[TRAIT_FIELDS[i] as TraitField] = [value, at]
   }
   return traits
 }

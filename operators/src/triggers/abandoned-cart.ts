@@ -15,7 +15,7 @@ export const abandonedCart: TriggerRule = {
     if (content === null || cart.changedAt <= firedUpTo(state, watch.plan.id)) return null
     return {
       due: cart.changedAt + watch.plan.delay,
-      cause: `cart:${cart.changedAt}`,
+      cause: () => `cart:${cart.changedAt}`,
       mark: watch.plan.id,
       facts: () => ({
         changed_at: cart.changedAt,

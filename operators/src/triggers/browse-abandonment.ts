@@ -18,7 +18,7 @@ export const browseAbandonment: TriggerRule = {
     if (!nothingCameOfIt(state) || state.viewedAt <= firedUpTo(state, watch.plan.id)) return null
     return {
       due: state.viewedAt + watch.plan.delay,
-      cause: `browse:${state.viewedAt}`,
+      cause: () => `browse:${state.viewedAt}`,
       mark: watch.plan.id,
       facts: () => ({ viewed_at: state.viewedAt, product_name: state.viewedProduct }),
     }

@@ -7,7 +7,7 @@
  *     the known cart is no change, and a change told late does not move it back.
  * CT3 Merging is commutative and associative.
  */
-import type { Millis } from '#engine'
+import type { ByteReader, ByteWriter, Millis } from '#engine'
 import {
   type CartContent,
   type CartLine,
@@ -15,24 +15,33 @@ import {
   changeCart,
   EMPTY_CART,
   type Cart as ProfileCart,
+  readCart as readTold,
   resetCart,
   uniteCarts,
+  writeCart as writeTold,
 } from '../profile/cart.ts'
 import { NEVER, type Signal } from './signals.ts'
 
 export interface Cart {
   readonly told: ProfileCart
+  /** What lies in it by what was told; null where it is empty. Asked for with every record. */
+  readonly content: CartContent | null
   readonly changedAt: Millis
 }
 
-export const UNTOUCHED_CART: Cart = { told: EMPTY_CART, changedAt: NEVER }
+export const UNTOUCHED_CART: Cart = { told: EMPTY_CART, content: null, changedAt: NEVER }
 
 /** The cart after a signal; the same object where it says nothing of carts. */
 export function cartAfter(cart: Cart, signal: Signal): Cart {
   const told = toldAfter(cart.told, signal)
   if (told === cart.told) return cart
-  const changed = !sameContent(contentOf(cart.told), contentOf(told))
-  return { told, changedAt: changed ? Math.max(cart.changedAt, signal.at) : cart.changedAt }
+  const content = cartContent(told)
+  const changed = !sameContent(linesOf(cart.content), linesOf(content))
+  return {
+    told,
+    content,
+    changedAt: changed ? Math.max(cart.changedAt, signal.at) : cart.changedAt,
+  }
 }
 
 function toldAfter(told: ProfileCart, signal: Signal): ProfileCart {
@@ -50,19 +59,30 @@ function toldAfter(told: ProfileCart, signal: Signal): ProfileCart {
   }
 }
 
-const contentOf = (told: ProfileCart): readonly CartLine[] => cartContent(told)?.lines ?? []
+const linesOf = (content: CartContent | null): readonly CartLine[] => content?.lines ?? []
 
 const sameContent = (a: readonly CartLine[], b: readonly CartLine[]): boolean =>
   a.length === b.length &&
   a.every((line) => b.some((other) => other.id === line.id && other.quantity === line.quantity))
 
-export const mergeCarts = (a: Cart, b: Cart): Cart => ({
-  told: uniteCarts(a.told, b.told),
-  changedAt: Math.max(a.changedAt, b.changedAt),
-})
+export function mergeCarts(a: Cart, b: Cart): Cart {
+  const told = uniteCarts(a.told, b.told)
+  return { told, content: cartContent(told), changedAt: Math.max(a.changedAt, b.changedAt) }
+}
+
+export function writeCart(cart: Cart, out: ByteWriter): void {
+  out.signed(cart.changedAt)
+  writeTold(cart.told, out)
+}
+
+export function readCart(reader: ByteReader): Cart {
+  const changedAt = reader.signed()
+  const told = readTold(reader)
+  return { told, content: cartContent(told), changedAt }
+}
 
 /** What lies in the cart; null where it is empty. */
-export const cartNow = (cart: Cart): CartContent | null => cartContent(cart.told)
+export const cartNow = (cart: Cart): CartContent | null => cart.content
 
 /** Pieces in the cart. */
 export const cartCount = (content: CartContent): number =>

@@ -15,7 +15,7 @@ export const quietFor = (kind: 'inactivity' | 'dormancy'): TriggerRule => ({
     if (activeAt === NEVER || activeAt <= firedUpTo(state, watch.plan.id)) return null
     return {
       due: activeAt + watch.plan.delay,
-      cause: `${kind}:${activeAt}`,
+      cause: () => `${kind}:${activeAt}`,
       mark: watch.plan.id,
       facts: () => ({ active_at: activeAt, days_away: Math.floor(watch.plan.delay / days(1)) }),
     }

@@ -1,5 +1,6 @@
 /** How many orders a customer completed. An order told twice counts once, within the ids remembered. */
-import type { Millis } from '#engine'
+import type { ByteReader, ByteWriter, Millis } from '#engine'
+import { readList, writeList } from '../profile/parts-codec.ts'
 import { NEVER, type Signal } from './signals.ts'
 
 export interface Orders {
@@ -40,3 +41,19 @@ export function mergeOrders(a: Orders, b: Orders): Orders {
 
 const newest = (recent: readonly (readonly [string, Millis])[]): (readonly [string, Millis])[] =>
   [...recent].sort(([a, t], [b, u]) => t - u || (a < b ? -1 : a > b ? 1 : 0)).slice(-REMEMBERED)
+
+export function writeOrders(orders: Orders, out: ByteWriter): void {
+  out.varint(orders.count)
+  out.signed(orders.lastAt)
+  writeList(orders.recent, out, ([id, at]) => {
+    out.text(id)
+    out.signed(orders.lastAt - at)
+  })
+}
+
+export function readOrders(reader: ByteReader): Orders {
+  const count = reader.varint()
+  const lastAt = reader.signed()
+  const recent = readList(reader, () => [reader.text(), lastAt - reader.signed()] as const)
+  return { count, lastAt, recent }
+}

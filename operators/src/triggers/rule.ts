@@ -14,10 +14,10 @@ export interface Watch {
 /** What time alone will bring about if nothing else happens. */
 export interface Pending {
   readonly due: Millis
-  readonly cause: string
   /** Which memory of TG1 it is checked against and leaves. */
   readonly mark: string
-  /** Asked for only when it fires: it is pending with every record and fires once. */
+  /** Asked for only when it fires, as the facts: it is pending with every record and fires once. */
+  cause(): string
   facts(): JsonObject
 }
 

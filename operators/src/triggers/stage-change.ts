@@ -6,7 +6,7 @@
  */
 import { days, type Millis } from '#engine'
 import type { LifecycleStage } from '../contract.ts'
-import { type LifecycleFacts, type LifecycleThresholds, stageOf } from '../profile/lifecycle.ts'
+import { type LifecycleFacts, stageOf } from '../profile/lifecycle.ts'
 import type { Pending, TriggerRule, Watch } from './rule.ts'
 import { NEVER } from './signals.ts'
 import { firedUpTo, startOf, type TriggerState } from './state.ts'
@@ -22,44 +22,39 @@ const lifeOf = (state: TriggerState): LifecycleFacts => ({
 /** The last sign of life; a customer of whom none is known counts from the signup. */
 const heardOf = (state: TriggerState): Millis => state.activeAt || startOf(state)
 
-interface Crossing {
-  readonly to: LifecycleStage
-  readonly anchor: Millis
-  readonly due: Millis
-}
-
-/** Every boundary that time alone carries the customer over, later ones included. */
-function crossings(state: TriggerState, limits: LifecycleThresholds): Crossing[] {
-  const anchor = heardOf(state)
-  return [
-    { to: 'active', anchor: startOf(state), due: startOf(state) + limits.newFor },
-    { to: 'at_risk', anchor, due: anchor + limits.atRiskAfter },
-    { to: 'churned', anchor, due: anchor + limits.churnedAfter },
-  ]
-}
+const reaches = ({ plan: { spec } }: Watch, to: LifecycleStage): boolean =>
+  spec.on === 'stage_change' && spec.to.includes(to)
 
 const wanted = (watch: Watch, from: LifecycleStage, to: LifecycleStage): boolean => {
   const { spec } = watch.plan
-  if (spec.on !== 'stage_change' || from === to) return false
-  return spec.to.includes(to) && (spec.from.length === 0 || spec.from.includes(from))
+  if (spec.on !== 'stage_change' || from === to || !reaches(watch, to)) return false
+  return spec.from.length === 0 || spec.from.includes(from)
 }
 
+/** The first of the boundaries that time alone carries the customer over. */
 function pending(state: TriggerState, watch: Watch): Pending | null {
-  if (startOf(state) === NEVER) return null
+  const start = startOf(state)
+  if (start === NEVER) return null
+  const { lifecycle } = watch
+  const life = lifeOf(state)
+  const heard = heardOf(state)
   let first: Pending | null = null
-  for (const { to, anchor, due } of crossings(state, watch.lifecycle)) {
+  const look = (to: LifecycleStage, anchor: Millis, due: Millis): void => {
+    if (!reaches(watch, to) || (first !== null && first.due <= due)) return
+    const from = stageOf(life, due - 1, lifecycle)
+    if (stageOf(life, due, lifecycle) !== to || !wanted(watch, from, to)) return
     const mark = `${watch.plan.id}|${to}`
-    const from = stageOf(lifeOf(state), due - 1, watch.lifecycle)
-    const crossed = stageOf(lifeOf(state), due, watch.lifecycle) === to && wanted(watch, from, to)
-    if (!crossed || anchor <= firedUpTo(state, mark) || (first !== null && first.due <= due))
-      continue
+    if (anchor <= firedUpTo(state, mark)) return
     first = {
       due,
       mark,
-      cause: `stage:${from}>${to}@${due}`,
-      facts: () => ({ from, to, days_away: Math.floor((due - heardOf(state)) / days(1)) }),
+      cause: () => `stage:${from}>${to}@${due}`,
+      facts: () => ({ from, to, days_away: Math.floor((due - heard) / days(1)) }),
     }
   }
+  look('active', start, start + lifecycle.newFor)
+  look('at_risk', heard, heard + lifecycle.atRiskAfter)
+  look('churned', heard, heard + lifecycle.churnedAfter)
   return first
 }
 

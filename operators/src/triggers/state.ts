@@ -8,10 +8,18 @@
  *     arrival does not matter, save that a change of the cart counts as one of what was known (CT2).
  * TG3 Merging is commutative and associative: maxima, minima, a union of orders, carts per product.
  */
-import { type Millis, stateSpec } from '#engine'
+import { ByteReader, type Codec, type Millis, stateSpec } from '#engine'
+import { readList, readOptional, writeList, writeOptional } from '../profile/parts-codec.ts'
 import { earliest } from '../profile/state.ts'
-import { type Cart, cartAfter, mergeCarts, UNTOUCHED_CART } from './cart.ts'
-import { mergeOrders, NO_ORDERS, type Orders, ordersAfter } from './orders.ts'
+import { type Cart, cartAfter, mergeCarts, readCart, UNTOUCHED_CART, writeCart } from './cart.ts'
+import {
+  mergeOrders,
+  NO_ORDERS,
+  type Orders,
+  ordersAfter,
+  readOrders,
+  writeOrders,
+} from './orders.ts'
 import { NEVER, type Signal } from './signals.ts'
 
 export interface TriggerState {
@@ -37,9 +45,56 @@ export const NOTHING_KNOWN: TriggerState = {
   fired: {},
 }
 
+const CART = 1
+const ORDERS = 2
+const VIEWED = 4
+
+/** Which of cart, orders and view are there, one bit each; these; the instants; what fired. */
+const codec: Codec<TriggerState> = {
+  name: 'triggers',
+  write(state, out) {
+    const viewed = state.viewedAt !== NEVER
+    out.byte(
+      (state.cart === UNTOUCHED_CART ? 0 : CART) |
+        (state.orders === NO_ORDERS ? 0 : ORDERS) |
+        (viewed ? VIEWED : 0),
+    )
+    if (state.cart !== UNTOUCHED_CART) writeCart(state.cart, out)
+    if (state.orders !== NO_ORDERS) writeOrders(state.orders, out)
+    if (viewed) {
+      out.signed(state.viewedAt)
+      writeOptional(state.viewedProduct, out)
+    }
+    out.signed(state.activeAt)
+    out.signed(state.firstAt)
+    out.signed(state.signedUpAt)
+    writeList(Object.entries(state.fired), out, ([mark, at]) => {
+      out.text(mark)
+      out.signed(at)
+    })
+  },
+  read(bytes) {
+    const reader = new ByteReader(bytes)
+    const there = reader.byte()
+    const cart = (there & CART) === 0 ? UNTOUCHED_CART : readCart(reader)
+    const orders = (there & ORDERS) === 0 ? NO_ORDERS : readOrders(reader)
+    const viewed = (there & VIEWED) !== 0
+    return {
+      cart,
+      orders,
+      viewedAt: viewed ? reader.signed() : NEVER,
+      viewedProduct: viewed ? readOptional(reader) : null,
+      activeAt: reader.signed(),
+      firstAt: reader.signed(),
+      signedUpAt: reader.signed(),
+      fired: Object.fromEntries(readList(reader, () => [reader.text(), reader.signed()] as const)),
+    }
+  },
+}
+
 export const TRIGGERS = {
   id: 'triggers',
-  state: stateSpec<TriggerState>({ version: 1, initial: NOTHING_KNOWN }),
+  state: stateSpec<TriggerState>({ version: 1, initial: NOTHING_KNOWN, codec }),
 } as const
 
 export function stateAfter(state: TriggerState, signal: Signal): TriggerState {

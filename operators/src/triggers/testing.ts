@@ -1,5 +1,5 @@
 /** Events for tests: the least that is valid, at a stated time. */
-import { days, hours, type Millis } from '#engine'
+import type { Millis } from '#engine'
 import type { CustomerEvent, JsonObject } from '../contract.ts'
 import { readDefinitions } from '../definitions/read.ts'
 import type { DefinitionSet } from '../definitions/set.ts'
@@ -56,5 +56,3 @@ export const ALL_TRIGGERS = setOf(
   'kind: trigger\nid: stage\nspec: { on: stage_change, to: [new, active, at_risk, churned] }',
   'kind: trigger\nid: milestone\nspec: { on: purchase_milestone }',
 )
-
-export { days, hours }

@@ -19,7 +19,7 @@ import { browseAbandonment } from './browse-abandonment.ts'
 import { dormancy } from './dormancy.ts'
 import { inactivity } from './inactivity.ts'
 import { purchaseMilestone } from './purchase-milestone.ts'
-import type { Pending, TriggerRule } from './rule.ts'
+import type { Pending, TriggerRule, Watch } from './rule.ts'
 import { signalOf } from './signals.ts'
 import { stageChange } from './stage-change.ts'
 import { mergeTriggerStates, stateAfter, TRIGGERS, type TriggerState, withFired } from './state.ts'
@@ -40,12 +40,24 @@ export const RULES: Readonly<Record<TriggerKind, TriggerRule>> = {
   purchase_milestone: purchaseMilestone,
 }
 
+const ruleOf = (watch: Watch): TriggerRule => RULES[watch.plan.spec.on]
+
 /** Each firing spends a cause; a customer has at most a few for each definition at one instant. */
 const MAX_FIRINGS = 10_000
 
 export function createTriggers() {
   const planOf = createPlanner()
-  const plan = (cx: Cx): Plan => planOf(cx.shared(definitions))
+  const known = new WeakMap<Plan, readonly Watch[]>()
+  /** What is watched for by the definitions in force, made once for as long as they are. */
+  const watches = (cx: Cx): readonly Watch[] => {
+    const plan = planOf(cx.shared(definitions))
+    const made = known.get(plan)
+    if (made !== undefined) return made
+    const { lifecycle } = plan
+    const fresh = plan.triggers.map((trigger) => ({ plan: trigger, lifecycle }))
+    known.set(plan, fresh)
+    return fresh
+  }
   return operator({
     ...TRIGGERS,
     outputs,
@@ -56,18 +68,17 @@ export function createTriggers() {
       const before = cx.get()
       const after = stateAfter(before, signal)
       cx.set(after)
-      for (const trigger of plan(cx).triggers) {
-        const watch = { plan: trigger, lifecycle: plan(cx).lifecycle }
-        for (const caused of RULES[trigger.spec.on].caused(before, after, signal.at, watch))
-          emit(cx, trigger, caused)
-      }
-      settle(cx, plan(cx))
+      const watched = watches(cx)
+      for (const watch of watched)
+        for (const caused of ruleOf(watch).caused(before, after, signal.at, watch))
+          emit(cx, watch.plan, caused)
+      settle(cx, watched)
     },
     onTimer(_name, cx) {
-      settle(cx, plan(cx))
+      settle(cx, watches(cx))
     },
     onMerged(_from, cx) {
-      settle(cx, plan(cx))
+      settle(cx, watches(cx))
     },
   })
 }
@@ -82,34 +93,36 @@ const emit = (cx: Cx, trigger: TriggerPlan, what: Pick<Trigger, 'at' | 'cause' |
   })
 
 /** Fires what is due and sees to it that the next cause finds a timer. */
-function settle(cx: Cx, plan: Plan): void {
+function settle(cx: Cx, watched: readonly Watch[]): void {
   let state = cx.get()
   for (let firings = 0; ; firings++) {
     assert(firings < MAX_FIRINGS, 'the causes of one customer do not come to an end')
-    const next = earliest(state, plan)
+    const next = earliest(state, watched)
     if (next === undefined) return
     if (next.pending.due > cx.now) {
       const armed = cx.timerDue('next')
       if (armed === undefined || armed > next.pending.due) cx.setTimer('next', next.pending.due)
       return
     }
-    const { due, cause, mark } = next.pending
-    emit(cx, next.trigger, { at: due, cause, facts: next.pending.facts() })
-    state = withFired(state, mark, due)
+    const { pending } = next
+    const { due } = pending
+    emit(cx, next.plan, { at: due, cause: pending.cause(), facts: pending.facts() })
+    state = withFired(state, pending.mark, due)
     cx.set(state)
   }
 }
 
 function earliest(
   state: TriggerState,
-  plan: Plan,
-): { readonly trigger: TriggerPlan; readonly pending: Pending } | undefined {
-  let first: { trigger: TriggerPlan; pending: Pending } | undefined
-  for (const trigger of plan.triggers) {
-    const watch = { plan: trigger, lifecycle: plan.lifecycle }
-    const pending = RULES[trigger.spec.on].pending(state, watch)
-    if (pending !== null && (first === undefined || pending.due < first.pending.due))
-      first = { trigger, pending }
+  watched: readonly Watch[],
+): { readonly plan: TriggerPlan; readonly pending: Pending } | undefined {
+  let first: Pending | null = null
+  let by: TriggerPlan | undefined
+  for (const watch of watched) {
+    const pending = ruleOf(watch).pending(state, watch)
+    if (pending === null || (first !== null && pending.due >= first.due)) continue
+    first = pending
+    by = watch.plan
   }
-  return first
+  return first === null || by === undefined ? undefined : { plan: by, pending: first }
 }

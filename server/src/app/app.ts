@@ -25,6 +25,7 @@ import {
 } from '#engine'
 import type { DefinitionSet, IdentityState, ModelActivated, ProfileState } from '#operators'
 import { decisionChain } from '#sinks'
+import { IngestQueue } from './ingest-queue.ts'
 import { type ControlRecord, opportune, TOPICS } from './topology.ts'
 
 export interface AppOptions extends Pick<WorkerOptions, 'slice' | 'onStep' | 'dropState'> {
@@ -51,6 +52,9 @@ export interface AppStats {
 }
 
 const DEFAULT_CACHED = 50_000
+/** Estimated bytes of decoded customers, and of changes that wait for a checkpoint; all partitions. */
+const CACHED_BYTES = 128 << 20
+const UNWRITTEN_BYTES = 64 << 20
 /** A commit to disk blocks for a millisecond or so; waiting for a few more records is cheaper. */
 const LINGER_MS = 4
 
@@ -61,6 +65,7 @@ export class App {
   readonly options: AppOptions
   readonly #states: StateEnvironment
   readonly #appender: LogAppender
+  readonly #ingests: IngestQueue
   readonly #settlers = new Set<() => void>()
   #failure: unknown = null
   #loop: Promise<void> | null = null
@@ -75,6 +80,8 @@ export class App {
     }).build()
     this.#states = new StateEnvironment({ directory: join(options.directory, 'state') })
     this.#appender = log.appender()
+    const lingerMs = options.durability === 'disk' ? LINGER_MS : 0
+    this.#ingests = new IngestQueue(this.#appender, TOPICS.events, lingerMs)
     this.worker = new Worker({
       plan: this.plan,
       log,
@@ -83,7 +90,7 @@ export class App {
       now: options.now,
       openState: (task, slots) => this.#openState(task, slots),
       onCommit: () => this.#wake(),
-      lingerMs: options.durability === 'disk' ? LINGER_MS : 0,
+      lingerMs,
       ...(options.slice === undefined ? {} : { slice: options.slice }),
       ...(options.onStep === undefined ? {} : { onStep: options.onStep }),
       ...(options.dropState === undefined ? {} : { dropState: options.dropState }),
@@ -123,9 +130,8 @@ export class App {
   }
 
   /** Raw calls, as they came in; durable when the promise resolves. */
-  async ingest(calls: readonly Uint8Array[], receivedAt: Millis): Promise<void> {
-    const records = calls.map((value) => ({ key: null, value, timestamp: receivedAt }))
-    await this.#appender.append(TOPICS.events, 0, records)
+  ingest(calls: readonly Uint8Array[], receivedAt: Millis): Promise<void> {
+    return this.#ingests.add(calls, receivedAt)
   }
 
   async appendImport(records: readonly OutgoingRecord[]): Promise<void> {
@@ -200,6 +206,7 @@ export class App {
   async stop(): Promise<void> {
     await this.worker.stop()
     await this.#loop
+    this.#ingests.flush()
     await this.#appender.close()
     await this.#states.close()
     await this.log.close()
@@ -219,11 +226,15 @@ export class App {
 
   #openState(task: string, slots: readonly SlotSpec[]): OpenedState {
     const backend = this.#states.backend(task)
-    const share = Math.ceil(
-      (this.options.cachedCustomers ?? DEFAULT_CACHED) / this.options.partitions,
-    )
-    const drops = this.options.dropState
-    const options = { slots, backend, maxKeys: share, ...(drops === undefined ? {} : { drops }) }
+    const { partitions, cachedCustomers = DEFAULT_CACHED, dropState: drops } = this.options
+    const options = {
+      slots,
+      backend,
+      maxKeys: Math.ceil(cachedCustomers / partitions),
+      maxBytes: Math.ceil(CACHED_BYTES / partitions),
+      checkpointBytes: Math.ceil(UNWRITTEN_BYTES / partitions),
+      ...(drops === undefined ? {} : { drops }),
+    }
     return { backend, store: new KeyedState(options) }
   }
 
@@ -235,6 +246,7 @@ export class App {
   }
 
   #wake(): void {
+    this.#ingests.flush()
     for (const settle of this.#settlers) settle()
     this.#settlers.clear()
   }

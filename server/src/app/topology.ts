@@ -14,6 +14,7 @@ import {
   days,
   jsonCodec,
   type KeyedStream,
+  type Mode,
   output,
   type SinkChain,
   type Stream,
@@ -23,6 +24,7 @@ import {
 import {
   activeModel,
   type CustomerEvent,
+  contributionCodec,
   createDecide,
   createDedupe,
   createProfile,
@@ -38,9 +40,12 @@ import {
   identity,
   lifecycleOf,
   type ModelActivated,
+  type OrderMeaning,
+  orderMeaning,
   parseEvent,
   routingKey,
   type TouchInput,
+  type Trigger,
   touches,
 } from '#operators'
 
@@ -74,13 +79,19 @@ export const TOPICS = {
   deadLetters: 'dead-letters',
 } as const
 
-/** An accepted event, as analytics see it. */
+/** An accepted event, as the sink topic `activity` declares it. */
 export interface ActivityRow {
-  readonly customer_id: string
-  readonly mode: 'history' | 'live'
+  readonly customer: string
+  readonly event: CustomerEvent
   /** How long after it happened it came in, ms. */
   readonly late_ms: number
-  readonly event: CustomerEvent
+  readonly order: OrderMeaning | null
+  readonly mode: Mode
+}
+
+export interface TriggerRow {
+  readonly customer_id: string
+  readonly trigger: Trigger
 }
 
 const json = <T>(): Codec<T> => jsonCodec<T>()
@@ -119,7 +130,7 @@ export function opportune(options: TopologyOptions): Topology {
   )
   const { contribution } = decisions(events, options)
   const shop = contribution
-    .keyBy('shop-inbox', keyOfShop, { codec: json(), retentionMs: days(7) })
+    .keyBy('shop-inbox', keyOfShop, { codec: contributionCodec, retentionMs: days(7) })
     .process(cutPointsOperator)
   shop.cutPoints.broadcastTo(inbox, cutPoints, json())
   // A contribution after its set was made: counted in the operator's state.
@@ -205,27 +216,30 @@ function decisions(events: KeyedStream<CustomerEvent>, options: TopologyOptions)
   events
     .map(
       (event, { mode, key }): ActivityRow => ({
-        customer_id: key ?? '',
-        mode,
-        late_ms: Math.max(0, event.receivedAt - event.at),
+        customer: key ?? '',
         event,
+        late_ms: Math.max(0, event.receivedAt - event.at),
+        order: orderMeaning(event),
+        mode,
       }),
     )
     .sink('activity-rows', {
       topic: TOPICS.activity,
       codec: json(),
       retentionMs: days(7),
-      ...customerKey,
+      key: (row) => row.customer,
     })
   const profiled = events.process(profile)
   profiled.session.sink('session-rows', { topic: TOPICS.sessions, codec: json(), ...customerKey })
-  profiled.snapshot
-    .map((row) => ({ customer_id: row.profile.customer_id, ...row }))
-    .sink('profile-rows', { topic: TOPICS.profiles, codec: json(), ...customerKey })
+  profiled.snapshot.sink('profile-rows', {
+    topic: TOPICS.profiles,
+    codec: json(),
+    key: (row) => row.profile.customer_id,
+  })
 
   const triggered = profiled.profiled.process(createTriggers())
   triggered.trigger
-    .map((trigger, { mode, key }) => ({ customer_id: key ?? '', mode, ...trigger }))
+    .map((trigger, { key }): TriggerRow => ({ customer_id: key ?? '', trigger }))
     .sink('trigger-rows', { topic: TOPICS.triggers, codec: json(), ...customerKey })
 
   const decided = triggered.trigger.process(createDecide())

@@ -150,7 +150,7 @@ export class FeedPlan {
       call['userId'],
       call['anonymousId'],
       call['previousId'],
-    ].map((id) => (id === undefined || id === null ? null : hash53(String(id), 0)))
+    ].map((id) => (typeof id === 'string' || typeof id === 'number' ? hash53(String(id), 0) : null))
     const forwarded = this.#linked.has(user ?? anonymous ?? -1)
     const sources = [anonymous, previous].filter((id) => id !== null && id !== undefined)
     if (sources.length + (typeof user === 'number' ? 1 : 0) < 2) return forwarded

@@ -6,7 +6,7 @@ import type { DeadLetter, EventLog } from '#engine'
 import type { Decision } from '#operators'
 import { readDecision } from '#sinks'
 import { readValues } from '../app/read-topic.ts'
-import { type ActivityRow, TOPICS } from '../app/topology.ts'
+import { type ActivityRow, TOPICS, type TriggerRow } from '../app/topology.ts'
 import { MultisetHash } from './multiset-hash.ts'
 
 export interface RunSummary {
@@ -53,7 +53,7 @@ export async function summarise(
   for await (const _ of rows(TOPICS.duplicates)) duplicates++
   for await (const _ of rows(TOPICS.sessions)) sessions++
   for await (const _ of rows(TOPICS.profiles)) continue
-  for await (const trigger of rows<{ kind: string }>(TOPICS.triggers)) count(triggers, trigger.kind)
+  for await (const { trigger } of rows<TriggerRow>(TOPICS.triggers)) count(triggers, trigger.kind)
   // Positions in internal topics depend on how the work was sliced: only what was refused counts.
   for await (const value of readValues(log, TOPICS.deadLetters)) {
     const letter = JSON.parse(Buffer.from(value).toString('utf8')) as DeadLetter

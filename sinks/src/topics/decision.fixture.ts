@@ -21,6 +21,7 @@ export function someDecision(n: number, over: Partial<Decision> = {}): Decision 
     effect: 0.031,
     effectSd: 0.004,
     priority: 1,
+    worth: 0.31,
   }
   return {
     decision_id: `d-${n}`,
@@ -48,6 +49,9 @@ export function someDecision(n: number, over: Partial<Decision> = {}): Decision 
     human_override: null,
     override_reason: null,
     execution_status: n % 3 === 0 ? 'none' : 'handed_to_outbox',
+    parameters: { campaign: 'winter', channel: 'email', template: 'cart-mail' },
+    propensity: 1,
+    result_metrics: null,
     deferred_until: null,
     continues: null,
     versions: { definitions: 'v1', model: 'uplift-3', cut_points: '2026-11-20' },

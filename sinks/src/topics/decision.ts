@@ -4,6 +4,7 @@ import {
   CHANNELS,
   CustomerId,
   type DeepReadonly,
+  type Facts,
   FactsSchema,
   INTERVENTIONS,
   Nullable,
@@ -35,11 +36,26 @@ const CandidateSchema = Type.Object(
     effect: Type.Number({ description: 'Expected effect, in probability.' }),
     effectSd: Type.Number({ description: 'Its standard deviation.' }),
     priority: Type.Number({ description: 'Settles ties; higher wins.' }),
+    worth: Type.Number({
+      description: 'Expected margin less all costs (shop currency); "nothing" is worth 0 (ARB-2).',
+    }),
   },
   { description: 'A proposal to act.' },
 )
 
-const VerdictSchema = Type.Object(
+interface Asked {
+  readonly guardrail: string
+  readonly rule: string
+  readonly evidence: Facts
+}
+
+/** What follows from an outcome is in the type; the schema, which is also a page, has one list of fields. */
+type Verdict =
+  | (Asked & { readonly outcome: 'pass' })
+  | (Asked & { readonly outcome: 'block'; readonly reason: string })
+  | (Asked & { readonly outcome: 'defer'; readonly reason: string; readonly until: number })
+
+const VerdictFields = Type.Object(
   {
     guardrail: Text('The guardrail asked.'),
     rule: Text("The requirement's rule id."),
@@ -50,6 +66,7 @@ const VerdictSchema = Type.Object(
   },
   { description: "One guardrail's answer; all are kept, not only the first failure (GRD-1)." },
 )
+const VerdictSchema = Type.Unsafe<Verdict>(VerdictFields)
 
 export const DecisionSchema = Type.Object(
   {
@@ -76,6 +93,11 @@ export const DecisionSchema = Type.Object(
     human_override: Type.Null({ description: 'Overrides are records of their own (AUD-3).' }),
     override_reason: Type.Null({ description: 'See human_override.' }),
     execution_status: oneOf(['handed_to_outbox', 'waiting', 'none'], 'What became of it so far.'),
+    parameters: FactsSchema('What was done: campaign, channel, template; empty where nothing was.'),
+    propensity: Type.Number({
+      description: 'Probability with which this action was chosen; 1 without exploration.',
+    }),
+    result_metrics: Type.Null({ description: 'Results are records that point back (AUD-3).' }),
     deferred_until: Nullable(Time('When it is looked at again')),
     continues: Nullable(Text('The decision that this one continues (a deferral that came due).')),
     versions: Type.Object(

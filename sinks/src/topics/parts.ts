@@ -17,13 +17,19 @@ export const CustomerId = Text(
   'The customer: `u:` and the user id, or `a:` and the anonymous id. Personal data where the id is.',
 )
 
+type Json = string | number | boolean | null | readonly Json[] | Facts
+export interface Facts {
+  readonly [name: string]: Json
+}
+
+/** Checked as far as being an object goes; a record that was read from JSON holds nothing but JSON. */
 export const FactsSchema = (description: string) =>
-  Type.Record(Type.String(), Type.Unknown(), { description })
+  Type.Unsafe<Facts>(Type.Record(Type.String(), Type.Unknown(), { description }))
 
 export const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 
 export const oneOf = <const T extends readonly string[]>(values: T, description: string) =>
-  Type.Enum([...values] as unknown as [...T], { description })
+  Type.Unsafe<T[number]>(Type.Enum([...values], { description }))
 
 export const CHANNELS = ['email', 'sms', 'whatsapp', 'push', 'in_app', 'web'] as const
 

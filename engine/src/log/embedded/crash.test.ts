@@ -12,7 +12,7 @@ import { type EmbeddedLog, openEmbeddedLog } from './open.ts'
 import { openEmbeddedLogReadOnly } from './read-only.ts'
 
 const program = (name: string): string =>
-  fileURLToPath(new URL(`./fixtures/${name}.ts`, import.meta.url))
+  fileURLToPath(new URL(`./${name}.child.ts`, import.meta.url))
 const NODE = ['--conditions=source', '--import', 'tsx']
 
 const scratch = (): string => mkdtempSync(join(tmpdir(), 'opportune-crash-'))

@@ -58,3 +58,21 @@ test('members that come and go while others answer leave every partition with on
     })
   await expect.poll(() => owned().sort()).toEqual(['a/0', 'a/1', 'a/2', 'a/3', 'a/4', 'a/5'])
 })
+
+test('[L5] what a member is given between joining and subscribing, it is told when it subscribes', async () => {
+  const log = createSimulatedLog()
+  await log.ensureTopics([topic('a', 4)])
+  const one = await join(log, 'one', ['a'])
+  await join(log, 'two', ['a'])
+  // Comes back under its name and has not subscribed yet when the group shares out anew.
+  const again = await log.member({ group: 'group', id: 'two' })
+  await one.member.close({ leave: true })
+  await new Promise((resolve) => setImmediate(resolve))
+  const told: string[] = []
+  await again.subscribe(['a'], {
+    claimed: (partitions) => void told.push(...partitions.map(({ partition }) => `a/${partition}`)),
+    revoked() {},
+    lost() {},
+  })
+  expect(told.sort()).toEqual(['a/0', 'a/1', 'a/2', 'a/3'])
+})

@@ -20,6 +20,8 @@ interface Seat {
   topics: readonly string[]
   /** undefined: kept for a member that closed without leaving. */
   member: LocalMember | undefined
+  /** Whether the member has subscribed: before that it hears nothing of what it is given. */
+  listens: boolean
   cancelRemoval: () => void
 }
 
@@ -43,21 +45,26 @@ export class Group {
         owned: new Map(),
         topics: [],
         member,
+        listens: false,
         cancelRemoval: () => {},
       })
     } else {
       seat.cancelRemoval()
       seat.member?.end('log_fenced')
       seat.member = member
-      // What the former self owned is claimed again by the subscription of the new one.
-      seat.owned.clear()
+      seat.listens = false
     }
     return member
   }
 
   subscribed(member: LocalMember, topics: readonly string[]): Promise<void> {
     const seat = this.#seatOf(member)
-    if (seat !== undefined) seat.topics = topics
+    if (seat !== undefined) {
+      seat.topics = topics
+      // What the former self owned, and what was kept for this one until now, is claimed anew.
+      if (!seat.listens) seat.owned.clear()
+      seat.listens = true
+    }
     return this.#rebalanceNext()
   }
 
@@ -168,7 +175,7 @@ export class Group {
         return target.get(key) === seat.id && !seat.owned.has(key)
       })
       for (const partition of fresh) seat.owned.set(partitionKey(partition), partition)
-      if (fresh.length > 0) seat.member?.claim(fresh)
+      if (fresh.length > 0 && seat.listens) seat.member?.claim(fresh)
     }
   }
 

@@ -251,7 +251,8 @@ export class LocalMember implements LogMember {
         end,
       })
     // Markers, or what an abort left: there is nothing to hand out, and the position is behind it.
-    if (claim.position < end && claim.cursor.frameAt(claim.position) === undefined) claim.position = end
+    if (claim.position < end && claim.cursor.frameAt(claim.position) === undefined)
+      claim.position = end
     return claim.position < end
   }
 
