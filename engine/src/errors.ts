@@ -63,6 +63,7 @@ export const ERRORS = {
   task_not_here: entry('refused', 'This process does not own the partition asked for.', 'Ask the process that does; /v1/members names it.'),
   operator_failed: entry('input', 'An operator threw; its record went to the dead letters.', 'Read the dead letter, fix the operator, redrive.'),
   savepoint_mismatch: entry('refused', 'A savepoint belongs to another topology or format.', 'Use the release that wrote it, or migrate.'),
+  chaos_died: entry('fatal', 'A process under test died of something else than the kill.', 'Read the message; this is a bug: report it with the seed.'),
   replay_unfinished: entry('refused', 'The recorded run has work left to do.', 'Start it, wait until it is ready and has nothing to do, stop it, and verify again.'),
   replay_diverged: entry('refused', 'A replay gave other bytes than the recorded run.', 'Compare the builds; within one build this is a bug.'),
   // operators: ingest

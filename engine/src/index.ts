@@ -10,6 +10,7 @@ export {
   findError,
   OpportuneError,
 } from './errors.ts'
+export { Prng } from './log/simulated/prng.ts'
 export { type FrameItem, FrameReader } from './frame/frame.ts'
 export { hash53, hashPair, KEY_GROUPS, keyGroup, murmur3 } from './hash.ts'
 export {

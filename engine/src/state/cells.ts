@@ -63,9 +63,10 @@ export class Entry implements KeyEntry {
 
 /** Entry, key, cells array and its place in the LRU: measured with 1,000,000 of them. */
 const ENTRY_BYTES = 320
-const CELL_BYTES = 120
-/** A decoded JSON object takes about this many times the bytes of its text. */
-const DECODED_FACTOR = 3
+/** The cell and the least that a decoded value takes. */
+const CELL_BYTES = 240
+/** A decoded value takes about this many times its encoded bytes, beyond the least. */
+const DECODED_FACTOR = 5
 
 /** How much memory a cell with an encoded value of `bytes` is taken to hold. */
 export const cellWeight = (bytes: number): number => CELL_BYTES + DECODED_FACTOR * bytes

@@ -10,8 +10,6 @@ export {
 } from './restore.ts'
 export {
   openSavepoint,
-  type Savepoint,
-  type SavepointHeader,
   type SavepointSummary,
   writeSavepoint,
 } from './savepoint.ts'

@@ -7,9 +7,9 @@
  * back elsewhere while its former self still runs. What happens is drawn from the seed and depends on
  * nothing else, so that a run can be repeated.
  *
- * V1 A process fails only with what the log may answer (crashed, fenced, unknown); anything else is a
- *    finding.
- * V2 A disk outlives its process, but for what was being written.
+ * SM2 A process fails only with what the log may answer (crashed, fenced, unknown); anything else is
+ *     a finding.
+ * SM3 A disk outlives its process, but for what was being written.
  */
 import { findError, OpportuneError } from '../errors.ts'
 import type { OutgoingRecord } from '../log/port.ts'

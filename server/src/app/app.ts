@@ -28,7 +28,8 @@ import { decisionChain } from '#sinks'
 import { IngestQueue } from './ingest-queue.ts'
 import { type ControlRecord, opportune, TOPICS } from './topology.ts'
 
-export interface AppOptions extends Pick<WorkerOptions, 'slice' | 'onStep' | 'dropState'> {
+export interface AppOptions
+  extends Pick<WorkerOptions, 'slice' | 'onStep' | 'dropState' | 'checkpointEveryMs'> {
   readonly directory: string
   readonly durability: 'disk' | 'os'
   readonly partitions: number
@@ -54,7 +55,7 @@ export interface AppStats {
 const DEFAULT_CACHED = 50_000
 /** Estimated bytes of decoded customers, and of changes that wait for a checkpoint; all partitions. */
 const CACHED_BYTES = 128 << 20
-const UNWRITTEN_BYTES = 64 << 20
+const UNWRITTEN_BYTES = 48 << 20
 /** A commit to disk blocks for a millisecond or so; waiting for a few more records is cheaper. */
 const LINGER_MS = 4
 
@@ -93,7 +94,13 @@ export class App {
       lingerMs,
       ...(options.slice === undefined ? {} : { slice: options.slice }),
       ...(options.onStep === undefined ? {} : { onStep: options.onStep }),
+      ...(options.checkpointEveryMs === undefined
+        ? {}
+        : { checkpointEveryMs: options.checkpointEveryMs }),
       ...(options.dropState === undefined ? {} : { dropState: options.dropState }),
+      ...(options.checkpointEveryMs === undefined
+        ? {}
+        : { checkpointEveryMs: options.checkpointEveryMs }),
     })
   }
 

@@ -14,7 +14,6 @@ import {
   days,
   jsonCodec,
   type KeyedStream,
-  type Mode,
   output,
   type SinkChain,
   type Stream,
@@ -40,14 +39,13 @@ import {
   identity,
   lifecycleOf,
   type ModelActivated,
-  type OrderMeaning,
-  orderMeaning,
   parseEvent,
   routingKey,
   type TouchInput,
   type Trigger,
   touches,
 } from '#operators'
+import { activityCodec, activityRow } from './activity-row.ts'
 
 /** What the `control` topic holds. */
 export type ControlRecord =
@@ -78,16 +76,6 @@ export const TOPICS = {
   outbox: 'outbox',
   deadLetters: 'dead-letters',
 } as const
-
-/** An accepted event, as the sink topic `activity` declares it. */
-export interface ActivityRow {
-  readonly customer: string
-  readonly event: CustomerEvent
-  /** How long after it happened it came in, ms. */
-  readonly late_ms: number
-  readonly order: OrderMeaning | null
-  readonly mode: Mode
-}
 
 export interface TriggerRow {
   readonly customer_id: string
@@ -213,22 +201,12 @@ function decisions(events: KeyedStream<CustomerEvent>, options: TopologyOptions)
   const profile = createProfile({
     lifecycle: { broadcast: definitions, read: (set) => lifecycleOf(set as DefinitionSet) },
   })
-  events
-    .map(
-      (event, { mode, key }): ActivityRow => ({
-        customer: key ?? '',
-        event,
-        late_ms: Math.max(0, event.receivedAt - event.at),
-        order: orderMeaning(event),
-        mode,
-      }),
-    )
-    .sink('activity-rows', {
-      topic: TOPICS.activity,
-      codec: json(),
-      retentionMs: days(7),
-      key: (row) => row.customer,
-    })
+  events.map(activityRow).sink('activity-rows', {
+    topic: TOPICS.activity,
+    codec: activityCodec,
+    retentionMs: days(7),
+    key: (row) => row.customer,
+  })
   const profiled = events.process(profile)
   profiled.session.sink('session-rows', { topic: TOPICS.sessions, codec: json(), ...customerKey })
   profiled.snapshot.sink('profile-rows', {

@@ -22,6 +22,12 @@ import type { ImportRecord } from '../imports/index.ts'
  */
 export const holdTime = (): OutgoingRecord => controlRecord({ mark: LONG_AGO }, LONG_AGO)
 
+/** Ends a feed that will not go on: time follows the other sources from then on. */
+export const letTimeGo = (at: Millis): readonly OutgoingRecord[] => [
+  controlRecord({ live: true }, at),
+  controlRecord({ end: true }, at),
+]
+
 /** What a feed needs of the running engine. */
 export interface FeedTarget {
   /** How many records the import topic has. */
@@ -40,6 +46,8 @@ export interface FeedOptions {
   readonly end?: boolean
   /** Records per append. */
   readonly batch?: number
+  /** Stops between two records; another feed of the same file goes on there (D1). */
+  readonly signal?: AbortSignal
   readonly onProgress?: (read: number) => void
 }
 
@@ -68,7 +76,10 @@ export async function feed(
   await pump.start()
   await pump.take({ record: holdTime() })
   for await (const batch of records) {
-    for (const record of batch) for (const step of plan.steps(record)) await pump.take(step)
+    for (const record of batch) {
+      for (const step of plan.steps(record)) await pump.take(step)
+      if (options.signal?.aborted === true) return { read: plan.read, until: plan.time }
+    }
     options.onProgress?.(plan.read)
   }
   for (const step of plan.finish()) await pump.take(step)

@@ -5,8 +5,9 @@
 import type { DeadLetter, EventLog } from '#engine'
 import type { Decision } from '#operators'
 import { readDecision } from '#sinks'
+import type { ActivityRow } from '../app/activity-row.ts'
 import { readValues } from '../app/read-topic.ts'
-import { type ActivityRow, TOPICS, type TriggerRow } from '../app/topology.ts'
+import { TOPICS, type TriggerRow } from '../app/topology.ts'
 import { MultisetHash } from './multiset-hash.ts'
 
 export interface RunSummary {

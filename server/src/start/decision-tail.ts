@@ -54,4 +54,6 @@ export class DecisionTail {
 }
 
 const newestFirst = (decisions: readonly Decision[]): Decision[] =>
-  [...decisions].sort((a, b) => b.timestamp - a.timestamp || (a.decision_id < b.decision_id ? -1 : 1))
+  [...decisions].sort(
+    (a, b) => b.timestamp - a.timestamp || (a.decision_id < b.decision_id ? -1 : 1),
+  )

@@ -2,36 +2,38 @@
  * The data of a first start: a real shop's year and two real clickstreams, moved in time so that they
  * end yesterday, in one order by time.
  *
- * The shop's data have neither addresses nor consents, and without them nobody may be written to. So
- * that there is something to see, every known customer is introduced before her first order by an
- * `identify` call of our making: an address under example.com, her country from the data, and for
- * seven in ten an agreement to email. All of it is marked `made_up: true` in the call's context.
+ * The data have neither addresses nor consents, and without them nobody may be written to. So that
+ * there is something to see, visitors are introduced before their first event by an `identify` call
+ * of our making, marked `made_up: true` in its context. A known customer gets an address under
+ * example.com, the country that the data name or else the shop's, and for seven in ten an agreement
+ * to email. Of those who only browse, three in ten have agreed to push messages. Buyers without a
+ * customer number stay unknown, as they are to the shop.
  */
 import { murmur3 } from '#engine'
-import { type ImportReader, type ImportRecord, openImport } from '../imports/index.ts'
+import { type ImportFormat, type ImportRecord, openImport } from '../imports/index.ts'
 
-export interface DemoFiles {
-  readonly onlineRetail: string
-  readonly rees46: string
-  readonly diginetica: string
+export interface DemoFile {
+  readonly path: string
+  readonly format: ImportFormat
 }
 
 export interface DemoImport {
-  readonly readers: readonly ImportReader[]
   records(): AsyncGenerator<readonly ImportRecord[]>
+  /** Events in all, as far as the files are read. */
+  expected(): number
 }
 
 /** @param endAt ms since 1970: the date that the data end on */
-export function demoImport(files: DemoFiles, endAt: number): DemoImport {
+export function demoImport(files: readonly DemoFile[], endAt: number): DemoImport {
   const rebase = { endAt }
-  const readers = [
-    openImport(files.onlineRetail, { format: 'online-retail', rebase }),
-    openImport(files.rees46, { format: 'rees46', rebase }),
-    openImport(files.diginetica, { format: 'diginetica', rebase }),
-  ]
+  const readers = files.map(({ path, format }) => openImport(path, { format, rebase }))
+  let introductions = 0
   return {
-    readers,
-    records: () => introduced(byTime(readers.map((reader) => reader.records()))),
+    records: () =>
+      introduced(byTime(readers.map((reader) => reader.records())), () => {
+        introductions++
+      }),
+    expected: () => readers.reduce((sum, r) => sum + (r.progress.expected ?? 0), introductions),
   }
 }
 
@@ -88,45 +90,79 @@ class Head {
 
 async function* introduced(
   batches: AsyncIterable<readonly ImportRecord[]>,
+  onIntroduction: () => void,
 ): AsyncGenerator<readonly ImportRecord[]> {
   const known = new Set<string>()
   for await (const batch of batches) {
     const out: ImportRecord[] = []
     for (const record of batch) {
       const introduction = record.kind === 'call' ? introductionFor(record.call, known) : null
-      if (introduction !== null) out.push({ kind: 'call', line: record.line, call: introduction })
+      if (introduction !== null) {
+        out.push({ kind: 'call', line: record.line, call: introduction })
+        onIntroduction()
+      }
       out.push(record)
     }
     yield out
   }
 }
 
-const AGREES_PERCENT = 70
+type Call = Readonly<Record<string, unknown>>
 
-function introductionFor(
-  call: Readonly<Record<string, unknown>>,
-  known: Set<string>,
-): Readonly<Record<string, unknown>> | null {
-  const { userId, timestamp, context } = call
-  if (typeof userId !== 'string' || known.has(userId)) return null
-  known.add(userId)
-  const { location } = (context ?? {}) as { readonly location?: { readonly country?: unknown } }
-  const country = location?.country
-  const agrees = murmur3(userId, 7) % 100 < AGREES_PERCENT
+/** Null where the visitor was introduced before, or stays unknown. */
+function introductionFor(call: Call, known: Set<string>): Call | null {
+  const { userId, anonymousId, timestamp } = call
+  const id = typeof userId === 'string' ? userId : anonymousId
+  if (typeof id !== 'string' || known.has(id)) return null
+  known.add(id)
+  const about =
+    typeof userId === 'string' ? customer(userId, countryIn(call)) : visitor(id, call['event'])
+  if (about === null) return null
+  const { traits, device } = about
   return {
     type: 'identify',
-    messageId: `introduction-${userId}`,
-    userId,
+    messageId: `introduction-${id}`,
+    ...(typeof userId === 'string' ? { userId } : { anonymousId: id }),
     timestamp,
-    context: { made_up: true },
+    // Not active: being introduced is nothing that a customer does.
+    context: { made_up: true, active: false, ...(device === undefined ? {} : { device }) },
+    traits,
+  }
+}
+
+interface About {
+  readonly traits: Call
+  readonly device?: Call
+}
+
+const EMAIL_PERCENT = 70
+const PUSH_PERCENT = 30
+const HOME = 'United Kingdom'
+const consent = { granted: true, source: 'demo', by: 'demo', wording_version: 'demo-1' }
+const agreed = (percent: number, id: string): boolean => murmur3(id, 7) % 100 < percent
+
+function customer(id: string, country: string | null): About {
+  const topics = { marketing: consent, product_updates: consent }
+  return {
     traits: {
-      email: `customer-${userId}@example.com`,
-      ...(typeof country === 'string' ? { country } : {}),
-      ...(agrees
-        ? { consents: { email: { marketing: consent, product_updates: consent } } }
-        : {}),
+      email: `customer-${id}@example.com`,
+      country: country ?? HOME,
+      ...(agreed(EMAIL_PERCENT, id) ? { consents: { email: topics } } : {}),
     },
   }
 }
 
-const consent = { granted: true, source: 'demo', by: 'demo', wording_version: 'demo-1' }
+function visitor(id: string, event: unknown): About | null {
+  if (event !== 'Product Viewed' || !agreed(PUSH_PERCENT, id)) return null
+  return {
+    traits: { country: HOME, consents: { push: { marketing: consent } } },
+    device: { token: `demo-${id}` },
+  }
+}
+
+function countryIn(call: Call): string | null {
+  const { location } = (call['context'] ?? {}) as { readonly location?: Call }
+  const country = location?.['country']
+  // The table says so of a few; it is no country.
+  return typeof country === 'string' && country !== 'Unspecified' ? country : null
+}

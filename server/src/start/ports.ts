@@ -48,7 +48,8 @@ export function portsOf(parts: PortParts): HttpPorts {
     async query(sql, options) {
       const started = performance.now()
       const answer = await analytics.query(sql, options.params)
-      if (options.signal.aborted) throw new OpportuneError('http_timeout', 'The query took too long.')
+      if (options.signal.aborted)
+        throw new OpportuneError('http_timeout', 'The query took too long.')
       return {
         columns: answer.columns.map(({ name, type }) => ({ name, type })),
         rows: answer.rows
@@ -70,7 +71,8 @@ async function profileAnswer(app: App, customer: string, minEpoch: number | null
   for (;;) {
     const profile = profileOf(app, customer)
     if (profile === undefined) return { kind: 'unknown' as const }
-    if (minEpoch === null || profile.epoch >= minEpoch) return { kind: 'found' as const, ...profile }
+    if (minEpoch === null || profile.epoch >= minEpoch)
+      return { kind: 'found' as const, ...profile }
     if (performance.now() > until) return { kind: 'behind' as const, epoch: profile.epoch }
     await new Promise((resolve) => setTimeout(resolve, 20))
   }

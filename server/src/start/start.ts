@@ -1,30 +1,30 @@
 /**
- * `opportune start`: opens the data directory, puts definitions and model in force, starts analytics
- * and HTTP, imports the demo data on the first start, and stays up.
+ * `opportune start`: opens the data directory, puts definitions and model in force where none are,
+ * starts analytics and HTTP, imports the demo data on the first start, and stays up.
  *
- * What can be asked is up before the import begins; ready says no until it is through.
+ * What can be asked is up before the import begins; ready says no until it is through. The command
+ * returns as soon as HTTP answers, so that it can be stopped at any time.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { days } from '#engine'
-import { CALL_SCHEMAS } from '#operators'
+import { mkdirSync } from 'node:fs'
+import { activeModel, CALL_SCHEMAS, definitions } from '#operators'
 import type { Metrics } from '#sinks'
 import { activateDirectory, activateModelFile } from '../app/activate.ts'
 import { App } from '../app/app.ts'
 import { removeServerFile, writeServerFile } from '../cli/backend/server-file.ts'
+import { DEFAULT_DATA } from '../cli/options.ts'
 import type { ProgressState } from '../cli/progress.ts'
 import { packageVersion } from '../cli/version.ts'
 import { createHttpServer, type Health, type HttpServer, openCredentials } from '../http/index.ts'
 import { packagePath } from '../package-root.ts'
-import { feed, holdTime } from '../replay/feed.ts'
-import { target } from '../replay/replay.ts'
 import { DecisionTail } from './decision-tail.ts'
-import { demoImport } from './demo.ts'
+import type { DemoFile } from './demo.ts'
+import { FirstImport } from './first-import.ts'
 import { logger } from './log.ts'
 import { makeMetrics, scraper } from './metrics.ts'
 import { portsOf } from './ports.ts'
 import { RateMeter } from './rates.ts'
 import { type SideParts, startSides, stopSides } from './sides.ts'
+import { welcome } from './welcome.ts'
 
 export interface StartOptions {
   readonly directory: string
@@ -35,6 +35,8 @@ export interface StartOptions {
   readonly durability: 'disk' | 'os'
   readonly partitions: number
   readonly clickhouseUrl?: string
+  /** What is imported; absent: the shop and the samples that come with the product. */
+  readonly demo?: readonly DemoFile[]
 }
 
 export interface StartIo {
@@ -43,50 +45,74 @@ export interface StartIo {
 }
 
 export interface Running {
+  readonly url: string
   stop(): Promise<void>
-  /** Resolves after `stop`, rejects with what the stream died of. */
+  /** Resolves when it is ready: restored, and what was to be imported is imported; or stopped. */
+  readonly ready: Promise<void>
+  /** Resolves after `stop`, rejects with what the stream or the import died of. */
   readonly done: Promise<void>
 }
 
-/** The last weeks of the demo data are live: decisions are made. */
-const LIVE_DAYS = 14
+const DEMO: readonly DemoFile[] = [
+  { path: packagePath('examples/data/online-retail.oretail'), format: 'online-retail' },
+  { path: packagePath('examples/data/rees46-2019-oct-sample.csv.gz'), format: 'rees46' },
+  { path: packagePath('examples/data/diginetica-sample.csv.gz'), format: 'diginetica' },
+]
 
 /** @throws log_owned, log_corrupt, http_port_in_use, definitions_refused, model_* */
 export async function startCommand(options: StartOptions, io: StartIo): Promise<Running> {
-  const product = await Product.start(options, io)
-  return { stop: () => product.stop(), done: product.done }
+  const { url, ready, done, product } = await Product.start(options, io)
+  return { url, ready, done, stop: () => product.stop() }
+}
+
+interface Parts {
+  readonly app: App
+  readonly sides: SideParts
+  readonly firstImport: FirstImport
 }
 
 class Product {
-  readonly done: Promise<void>
-  #finish: (error?: unknown) => void = () => {}
-  #importing = false
+  #importing: boolean
+  #catchingUp = true
   #stopped: Promise<void> | null = null
+  #finish: (error?: unknown) => void = () => {}
+  #ready: Promise<void> = Promise.resolve()
+  readonly #done: Promise<void>
   readonly #options: StartOptions
   readonly #io: StartIo
   readonly #app: App
   readonly #sides: SideParts
+  readonly #firstImport: FirstImport
   readonly #decisions: DecisionTail
   readonly #meter: RateMeter
   #http: HttpServer | null = null
 
-  private constructor(options: StartOptions, io: StartIo, app: App, sides: SideParts) {
+  private constructor(options: StartOptions, io: StartIo, parts: Parts) {
     this.#options = options
     this.#io = io
-    this.#app = app
-    this.#sides = sides
-    this.done = new Promise((resolve, reject) => {
+    this.#app = parts.app
+    this.#sides = parts.sides
+    this.#firstImport = parts.firstImport
+    this.#importing = parts.firstImport.pending
+    this.#done = new Promise((resolve, reject) => {
       this.#finish = (error) => (error === undefined ? resolve() : reject(error))
     })
-    this.#decisions = new DecisionTail(app)
-    this.#meter = new RateMeter(app, this.#decisions)
+    this.#decisions = new DecisionTail(parts.app)
+    this.#meter = new RateMeter(parts.app, this.#decisions)
   }
 
-  static async start(options: StartOptions, io: StartIo): Promise<Product> {
-    mkdirSync(options.directory, { recursive: true })
+  static async start(options: StartOptions, io: StartIo) {
+    const { directory } = options
+    mkdirSync(directory, { recursive: true })
+    const firstImport = new FirstImport({
+      directory,
+      wanted: options.import,
+      files: options.demo ?? DEMO,
+      now: Date.now,
+    })
     let failed: (error: unknown) => void = () => {}
     const app = await App.open({
-      directory: options.directory,
+      directory,
       durability: options.durability,
       partitions: options.partitions,
       build: packageVersion(),
@@ -97,26 +123,24 @@ class Product {
       await app.stop()
       throw error
     })
-    const product = new Product(options, io, app, sides)
+    const product = new Product(options, io, { app, sides, firstImport })
     failed = (error) => product.#finish(error)
     try {
-      await product.#begin()
+      const { url, writeKey } = await product.#open()
+      product.#ready = product.#getReady(url, writeKey)
+      return { product, url, ready: product.#ready, done: product.#done }
     } catch (error) {
       await product.stop()
       throw error
     }
-    return product
   }
 
-  async #begin(): Promise<void> {
+  /** Until HTTP answers. */
+  async #open() {
     const { directory, host, port } = this.#options
-    this.#importing = this.#options.import && !imported(directory)
-    if (this.#importing && (await this.#app.importEnd()) === 0)
-      await this.#app.appendImport([holdTime()])
+    await this.#firstImport.prepare(this.#app)
     this.#app.run()
-    await activateDirectory(this.#app, packagePath('examples/shop'))
-    await activateModelFile(this.#app, packagePath('examples/models/hillstrom-visit.json'))
-    await this.#app.settled()
+    await this.#activate()
     const credentials = await openCredentials(directory)
     const metrics = makeMetrics()
     this.#http = createHttpServer(this.#ports(metrics), {
@@ -129,43 +153,55 @@ class Product {
       observe: ({ method, route, status, seconds }) => {
         metrics.add('opportune_http_requests_total', 1, { method, route, status: String(status) })
         metrics.observe('opportune_http_request_duration_seconds', seconds, { route })
+        if (status === TOO_MANY_REQUESTS) metrics.add('opportune_http_rate_limited_total', 1)
       },
       callSchemas: CALL_SCHEMAS,
     })
     const url = await this.#http.listen()
     await writeServerFile(directory, { url, pid: process.pid, version: packageVersion() })
     await this.#meter.start((error) => logger.error({ err: error }, 'a sample of the rates failed'))
-    this.#io.out(`Opportune ${packageVersion()} at ${url}`)
-    if (credentials.created) this.#io.out(`write key for producers: ${credentials.writeKeys[0]}`)
-    if (this.#importing) await this.#import()
-    this.#where(url)
+    const [writeKey = ''] = credentials.writeKeys
+    this.#io.out(`Opportune ${packageVersion()} at ${url}, data in ${directory}`)
+    if (credentials.created) this.#io.out(`write key for producers: ${writeKey}`)
+    return { url, writeKey }
+  }
+
+  /** The shop's definitions and model, where none are in force. */
+  async #activate(): Promise<void> {
+    const app = this.#app
+    if (app.shared(definitions.id) === undefined)
+      await activateDirectory(app, packagePath('examples/shop'))
+    else if (app.shared(activeModel.id) !== undefined) return
+    if (app.shared(activeModel.id) === undefined)
+      await activateModelFile(app, packagePath('examples/models/hillstrom-visit.json'))
+    // Before the first event can come: it should be met by them.
+    await app.settled()
+  }
+
+  /** What is left after HTTP answers. Failing, it fails the whole; stopped, it ends early. */
+  async #getReady(url: string, writeKey: string): Promise<void> {
+    try {
+      await this.#import()
+      while (this.#stopped === null && (await this.#app.worker.lag()) > 0)
+        await this.#app.committed()
+      this.#catchingUp = false
+      if (this.#stopped !== null) return
+      await this.#decisions.follow()
+      this.#welcome(url, writeKey)
+    } catch (error) {
+      this.#finish(error)
+    }
   }
 
   async #import(): Promise<void> {
-    const started = performance.now()
-    const plan = importPlan(this.#options.directory)
-    const demo = demoImport(
-      {
-        onlineRetail: packagePath('examples/data/online-retail.oretail'),
-        rees46: packagePath('examples/data/rees46-2019-oct-sample.csv.gz'),
-        diginetica: packagePath('examples/data/diginetica-sample.csv.gz'),
-      },
-      plan.endAt,
-    )
-    const { progress } = this.#io
-    const { read } = await feed(demo.records(), target(this.#app), {
-      liveFrom: plan.endAt - days(LIVE_DAYS),
-      end: true,
-      onProgress: (done) => {
-        const total = demo.readers.reduce((sum, r) => sum + (r.progress.expected ?? 0), 0)
-        progress.update({ label: 'importing the demo shop', done, total, unit: 'events' })
-      },
-    })
+    if (!this.#importing) return
+    const { progress, out } = this.#io
+    const imported = await this.#firstImport.run(this.#app, (state) => progress.update(state))
     progress.done()
-    writeFileSync(planPath(this.#options.directory), JSON.stringify({ ...plan, done: true }))
+    if (imported === null) return
     this.#importing = false
-    const seconds = (performance.now() - started) / 1_000
-    this.#io.out(`imported ${read.toLocaleString('en')} events in ${seconds.toFixed(1)} s`)
+    const { events, seconds } = imported
+    out(`imported ${events.toLocaleString('en')} events in ${seconds.toFixed(1)} s`)
   }
 
   #ports(metrics: Metrics) {
@@ -186,6 +222,7 @@ class Product {
     const reasons: string[] = []
     if (this.#app.failure !== null) reasons.push('the stream has stopped')
     if (this.#importing) reasons.push('the import is under way')
+    else if (this.#catchingUp) reasons.push('catching up with what came in before the start')
     const analytics = this.#sides.analytics.health()
     if (analytics.state === 'refused') reasons.push(`analytics: ${analytics.reason ?? 'refused'}`)
     const seals = this.#sides.sealer.status()
@@ -193,16 +230,16 @@ class Product {
     return { live: this.#app.failure === null, ready: reasons.length === 0, reasons }
   }
 
-  #where(url: string): void {
-    const { out } = this.#io
-    out('')
-    out(`  look      ${url}`)
-    out(`  metrics   ${url}/metrics`)
-    out(`  ask       ./bin/opportune query "select outcome, count() from decisions group by outcome"`)
-    out('  a customer   ./bin/opportune profile 12748')
-    out('  a decision   ./bin/opportune decisions --limit 5, then ./bin/opportune why ID')
-    out(`  send      curl -u WRITE_KEY: ${url}/v1/track -H 'content-type: application/json' \\`)
-    out(`              -d '{"userId":"42","event":"Product Viewed","properties":{"product_id":"85123A"}}'`)
+  #welcome(url: string, writeKey: string): void {
+    const latest = this.#decisions.latest(Number.MAX_SAFE_INTEGER)
+    const lines = welcome({
+      url,
+      directory: this.#options.directory,
+      defaultDirectory: DEFAULT_DATA,
+      writeKey,
+      example: latest.find((decision) => decision.action === 'send') ?? latest[0] ?? null,
+    })
+    for (const line of lines) this.#io.out(line)
   }
 
   stop(): Promise<void> {
@@ -210,31 +247,26 @@ class Product {
     return this.#stopped
   }
 
+  /** Each part is stopped whatever became of the others; the first failure is told. */
   async #stop(): Promise<void> {
-    this.#meter.stop()
-    await this.#http?.close()
-    await stopSides(this.#sides)
-    await this.#app.stop()
-    await removeServerFile(this.#options.directory)
-    this.#finish()
+    this.#firstImport.stop()
+    const steps = [
+      () => this.#ready,
+      () => this.#meter.stop(),
+      () => this.#http?.close(),
+      () => stopSides(this.#sides),
+      () => this.#app.stop(),
+      () => removeServerFile(this.#options.directory),
+    ]
+    const failures: unknown[] = []
+    for (const step of steps)
+      try {
+        await step()
+      } catch (error) {
+        failures.push(error)
+      }
+    this.#finish(failures[0])
   }
 }
 
-interface ImportPlan {
-  /** ms since 1970; chosen at the first start, so that a later one goes on with the same times. */
-  readonly endAt: number
-  readonly done?: boolean
-}
-
-const planPath = (directory: string): string => join(directory, 'import.json')
-
-function importPlan(directory: string): ImportPlan {
-  const path = planPath(directory)
-  if (existsSync(path)) return JSON.parse(readFileSync(path, 'utf8')) as ImportPlan
-  const plan = { endAt: Date.now() - days(1) }
-  writeFileSync(path, JSON.stringify(plan))
-  return plan
-}
-
-const imported = (directory: string): boolean =>
-  existsSync(planPath(directory)) && importPlan(directory).done === true
+const TOO_MANY_REQUESTS = 429

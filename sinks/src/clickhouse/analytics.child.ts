@@ -93,8 +93,11 @@ async function close({ database, log, loading, run }: Opened): Promise<void> {
   await log.close()
 }
 
+let isOpen = false
+
 async function main(settings: AnalyticsSettings): Promise<void> {
   const opened = await open(settings)
+  isOpen = true
   const { loading, run } = opened
   process.on('message', (message: ToChild) => {
     if (message.kind === 'stop') void close(opened).then(() => process.exit(0), fail)
@@ -112,5 +115,10 @@ function fail(error: unknown): void {
 
 process.on('disconnect', endNow)
 process.once('message', (message: ToChild) => {
-  if (message.kind === 'open') void main(message.settings).catch(fail)
+  if (message.kind !== 'open') return
+  // Until it is open there is nothing to close.
+  process.once('message', (next: ToChild) => {
+    if (next.kind === 'stop' && !isOpen) endNow()
+  })
+  void main(message.settings).catch(fail)
 })
