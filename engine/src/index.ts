@@ -10,7 +10,6 @@ export {
   findError,
   OpportuneError,
 } from './errors.ts'
-export { Prng } from './log/simulated/prng.ts'
 export { type FrameItem, FrameReader } from './frame/frame.ts'
 export { hash53, hashPair, KEY_GROUPS, keyGroup, murmur3 } from './hash.ts'
 export {
@@ -39,6 +38,7 @@ export {
   type TopicPartition,
   type TopicSpec,
 } from './log/index.ts'
+export { Prng } from './log/simulated/prng.ts'
 export {
   type Broadcast,
   broadcast,

@@ -41,6 +41,7 @@ export class Ownership implements MemberListener {
   /** The token of each partition that is ours. */
   readonly #owned = new Map<string, object>()
   #changing: Promise<void> = Promise.resolve()
+  #closed = false
 
   constructor(host: OwnershipHost) {
     this.#host = host
@@ -60,7 +61,15 @@ export class Ownership implements MemberListener {
     return this.running.get(partitionKey(running.at)) === running
   }
 
+  /** No claim is taken any more; resolves when what was being restored has been put away. */
+  async close(): Promise<void> {
+    this.#closed = true
+    for (const key of this.#owned.keys()) if (!this.running.has(key)) this.#owned.delete(key)
+    await this.#changing
+  }
+
   claimed(partitions: readonly TopicPartition[]): Promise<void> {
+    if (this.#closed) return this.#changing
     const claims = partitions.map((at) => ({ at, token: {} }))
     for (const { at, token } of claims) this.#owned.set(partitionKey(at), token)
     this.#changing = this.#changing.then(() => this.#claim(claims)).catch(this.#host.fail)

@@ -149,6 +149,7 @@ export class Worker {
   async stop(): Promise<void> {
     this.#stopping = true
     await this.#loop?.catch(() => {})
+    await this.#ownership.close()
     for (const running of this.#running.values()) await this.#checkpoints.take(running)
     await this.#member?.close()
     for (const { state } of this.#running.values()) await state?.store.close()

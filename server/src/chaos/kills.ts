@@ -34,18 +34,18 @@ export type Kill =
 const OFTEN: Readonly<Record<KillStep, number>> = {
   claim: 5,
   restored: 5,
-  begin: 60,
-  processed: 90,
-  commit: 60,
-  committed: 60,
-  checkpoint: 12,
-  checkpointed: 12,
-  append: 25,
-  appended: 25,
+  begin: 40,
+  processed: 60,
+  commit: 40,
+  committed: 40,
+  checkpoint: 8,
+  checkpointed: 8,
+  append: 16,
+  appended: 16,
 }
 /** Of ten kills, where analytics runs: so many by the clock, so many of analytics. */
-const BY_CLOCK = 2
-const OF_ANALYTICS = 5
+const BY_CLOCK = 1
+const OF_ANALYTICS = 4
 const LONGEST_MS = 4_000
 const TABLES = ['events', 'sessions', 'profiles', 'decisions']
 const FIRST_BLOCKS = 3

@@ -7,8 +7,8 @@
  * was started again, {"done"} after the outcome was written.
  */
 import { writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
-import { hours, OpportuneError } from '#engine'
+import { resolve } from 'node:path'
+import { findError, hours } from '#engine'
 import { ProfileViewSchema } from '#operators'
 import { type Analytics, type CrashPoint, startAnalytics } from '#sinks'
 import { activateDirectory, activateModelFile } from '../app/activate.ts'
@@ -105,19 +105,28 @@ async function live(options: LifeOptions): Promise<void> {
   const reader = openImport(options.workload, { format: 'ndjson' })
   await feed(reader.records(), target, { tail: hours(24), batch: BATCH })
   const analytics = early ?? load(options)
-  await analytics.ready()
+  await loaded(analytics)
   const outcome = await outcomeOf(app, analytics)
   await analytics.stop()
   await app.stop()
-  writeFileSync(join(options.outcome), JSON.stringify(outcome))
+  writeFileSync(options.outcome, JSON.stringify(outcome))
   say({ done: true })
 }
 
+/** Everything is in the tables, however often the process that loads has died on the way. */
+async function loaded(analytics: Analytics): Promise<void> {
+  for (;;)
+    try {
+      await analytics.ready()
+      return await analytics.flush()
+    } catch (error) {
+      if (findError(error)?.code !== 'analytics_unavailable') throw error
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+    }
+}
+
 function fail(error: unknown): void {
-  const code = error instanceof OpportuneError ? '' : 'unexpected: '
-  say({
-    failed: `${code}${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
-  })
+  say({ failed: error instanceof Error ? (error.stack ?? error.message) : String(error) })
   process.exit(1)
 }
 

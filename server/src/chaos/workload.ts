@@ -1,64 +1,50 @@
-/** What the disturbed process does: a real clickstream through the whole path, into ClickHouse. */
-import { join } from 'node:path'
-import { findError } from '#engine'
-import { ProfileViewSchema } from '#operators'
-import { type Analytics, startAnalytics } from '#sinks'
-import { activateDirectory, activateModelFile } from '../app/activate.ts'
-import { App, type AppOptions } from '../app/app.ts'
-import { openImport } from '../imports/index.ts'
-import { packagePath } from '../package-root.ts'
-import { feed } from '../replay/feed.ts'
-import { TAIL, target } from '../replay/replay.ts'
+/**
+ * What chaos runs: a few days of a small shop's calls, so that every topic gets something: sessions,
+ * triggers, decisions, messages, two identities that turn out to be one, repeats, and lines that are
+ * no calls.
+ */
+import { writeFileSync } from 'node:fs'
+import { clickstream, introductions } from '#benchmarks'
+import { days } from '#engine'
 
-/** Small, so that an epoch is short and there are many moments to be killed at. */
-const SLICE = { maxRecords: 20, maxBytes: 1 << 20 }
-const CHECKPOINT_MS = 100
-
-export type AnalyticsCrash = Parameters<typeof startAnalytics>[0]['crash']
-
-export const openApp = (directory: string, onStep?: AppOptions['onStep']): Promise<App> =>
-  App.open({
-    directory,
-    durability: 'os',
-    partitions: 2,
-    live: false,
-    build: 'chaos',
-    now: Date.now,
-    slice: SLICE,
-    checkpointEveryMs: CHECKPOINT_MS,
-    ...(onStep === undefined ? {} : { onStep }),
-  })
-
-export const openAnalytics = (directory: string, crash?: AnalyticsCrash): Analytics =>
-  startAnalytics({
-    database: { kind: 'embedded', path: join(directory, 'clickhouse') },
-    log: { kind: 'embedded', directory: join(directory, 'log') },
-    profileSchema: ProfileViewSchema,
-    limits: { maxRecords: 100, maxBytes: 1 << 20 },
-    flushMs: 50,
-    ...(crash === undefined ? {} : { crash }),
-  })
-
-/** From wherever the directory stands to the end of the file, loaded. */
-export async function work(app: App, analytics: Analytics): Promise<void> {
-  app.run()
-  await activateDirectory(app, packagePath('examples/shop'))
-  await activateModelFile(app, packagePath('examples/models/hillstrom-visit.json'))
-  await app.settled()
-  const file = packagePath('examples/data/rees46-2019-oct-sample.csv.gz')
-  const reader = openImport(file, { format: 'rees46' })
-  await feed(reader.records(), target(app), { tail: TAIL, batch: SLICE.maxRecords })
-  await loaded(analytics)
+export interface Workload {
+  readonly customers: number
+  readonly events: number
+  readonly seed: number
 }
 
-/** Everything is in the tables, however often the process that loads has died on the way. */
-async function loaded(analytics: Analytics): Promise<void> {
-  for (;;)
-    try {
-      await analytics.ready()
-      return await analytics.flush()
-    } catch (error) {
-      if (findError(error)?.code !== 'analytics_unavailable') throw error
-      await new Promise((resolve) => setTimeout(resolve, 50))
-    }
+const START = Date.UTC(2026, 0, 5, 9)
+const LENGTH = days(2)
+/** One call in so many is sent twice, one line in so many is broken, one visitor in so many is new. */
+const REPEATED = 17
+const BROKEN = 29
+const ANONYMOUS = 23
+
+/** Writes it as lines for `--format ndjson`. */
+export function writeWorkload(file: string, { customers, events, seed }: Workload): void {
+  const rate = (1_000 * events) / LENGTH
+  const met = introductions({ customers, seed, startAt: START - days(1), rate: 1 })
+  const lines = [...met].map(({ bytes }) => bytes.toString())
+  const calls = clickstream({ customers, events, seed, startAt: START, rate })
+  let n = 0
+  for (const { bytes, time, userId } of calls) {
+    const line = bytes.toString()
+    n++
+    if (n % ANONYMOUS === 0) lines.push(...becomesKnown(n, userId, time))
+    lines.push(line)
+    if (n % REPEATED === 0) lines.push(line)
+    if (n % BROKEN === 0) lines.push(line.slice(0, line.length / 2))
+  }
+  writeFileSync(file, `${lines.join('\n')}\n`)
+}
+
+/** A visitor looks at something, and then says who she is. */
+function becomesKnown(n: number, userId: string, time: number): readonly string[] {
+  const anonymousId = `visitor-${n}`
+  const timestamp = new Date(time).toISOString()
+  const call = (more: object): string => JSON.stringify({ anonymousId, timestamp, ...more })
+  return [
+    call({ type: 'page', name: 'Home', messageId: `look-${n}` }),
+    call({ type: 'identify', userId, messageId: `known-${n}`, traits: {} }),
+  ]
 }

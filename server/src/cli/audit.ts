@@ -47,7 +47,7 @@ export interface AuditResult {
 }
 
 /** Where the sealer keeps the public half of its key. */
-export const OWN_KEY = join('keys', 'audit.pem.pub')
+const OWN_KEY = join('keys', 'audit.pem.pub')
 const EVERY = 1_000
 
 /** @throws log_missing, log_corrupt, audit_key_unusable, audit_copy_unreadable */

@@ -89,7 +89,7 @@ export async function feed(
 }
 
 /** Turns records into appends and stand-stills; pure but for what it remembers. */
-export class FeedPlan {
+class FeedPlan {
   read = 0
   /** Largest time so far. */
   time: Millis | null = null

@@ -33,7 +33,7 @@ export interface ReplayResult extends RunSummary {
 }
 
 /** How far time goes on after the last event: sessions close, carts are abandoned. */
-export const TAIL = hours(24)
+const TAIL = hours(24)
 
 export async function replay(options: ReplayOptions): Promise<ReplayResult> {
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'opportune-replay-'))

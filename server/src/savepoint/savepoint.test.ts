@@ -46,7 +46,13 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }))
 describe('savepoints', () => {
   test('[SYS-4] [V2] the recorded inbox gives the recorded bytes and state', async () => {
     const result = await verifyCommand({ directory, savepoint }, () => {})
-    expect(result).toMatchObject({ different: 0, missing: 0, extra: 0, state_equal: true, differences: [] })
+    expect(result).toMatchObject({
+      different: 0,
+      missing: 0,
+      extra: 0,
+      state_equal: true,
+      differences: [],
+    })
     expect(result.equal).toBe(result.outputs)
     expect(result.outputs).toBeGreaterThan(300)
   }, 30_000)
@@ -68,12 +74,15 @@ describe('savepoints', () => {
     const codes: (string | undefined)[] = []
     for (const change of [
       (b: Buffer) => b.subarray(0, b.length - 5),
-      (b: Buffer) => Buffer.concat([b.subarray(0, 900), Buffer.of((b[900] ?? 0) ^ 1), b.subarray(901)]),
+      (b: Buffer) =>
+        Buffer.concat([b.subarray(0, 900), Buffer.of((b[900] ?? 0) ^ 1), b.subarray(901)]),
       () => Buffer.from('something else'),
     ]) {
       const path = join(directory, 'altered')
       writeFileSync(path, change(bytes))
-      const error = await verifyCommand({ directory, savepoint: path }, () => {}).catch((e: unknown) => e)
+      const error = await verifyCommand({ directory, savepoint: path }, () => {}).catch(
+        (e: unknown) => e,
+      )
       codes.push(findError(error)?.code)
     }
     expect(codes).toEqual(['savepoint_corrupt', 'savepoint_corrupt', 'savepoint_mismatch'])

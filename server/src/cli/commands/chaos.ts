@@ -54,7 +54,7 @@ async function chaos({ options, progress }: Call<ChaosOptions>): Promise<Outcome
 
 const MUST_BE_ZERO = ['lost', 'duplicated', 'state_mismatches', 'analytics_mismatches', 'failures']
 
-export const differs = (result: object): boolean =>
+const differs = (result: object): boolean =>
   Object.entries(result).some(
     ([name, of]) => MUST_BE_ZERO.includes(name) && (Array.isArray(of) ? of.length > 0 : of !== 0),
   )
