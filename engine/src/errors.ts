@@ -126,6 +126,7 @@ export const ERRORS = {
   http_host: entry('refused', 'The Host header names another server.', 'Use localhost, or list the name under the allowed hosts.'),
   http_rate_limited: entry('retriable', 'A write key sent more requests than its limit.', 'Repeat after the seconds in Retry-After, or send larger batches.'),
   http_overloaded: entry('retriable', 'The server holds as much unfinished work as it may.', 'Repeat after the seconds in Retry-After.'),
+  server_importing: entry('retriable', 'The first import is under way; events are taken once it is through.', 'Repeat after the seconds in Retry-After; /health/ready says when.'),
   http_closing: entry('retriable', 'The server is shutting down.', 'Repeat; the next process takes it.'),
   http_timeout: entry('retriable', 'The request was not received or answered in time.', 'Repeat it; events that are repeated with their messageId count once.'),
   http_epoch_behind: entry('retriable', 'The state has not reached the epoch asked for.', 'Repeat after the seconds in Retry-After.'),

@@ -45,10 +45,10 @@ const OFTEN: Readonly<Record<KillStep, number>> = {
 }
 /** Of ten kills, where analytics runs: so many by the clock, so many of analytics. */
 const BY_CLOCK = 1
-const OF_ANALYTICS = 4
+const OF_ANALYTICS = 6
 const LONGEST_MS = 4_000
 const TABLES = ['events', 'sessions', 'profiles', 'decisions']
-const FIRST_BLOCKS = 3
+const FIRST_BLOCKS = 2
 
 export class KillPlan {
   readonly #prng: Prng

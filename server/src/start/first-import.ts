@@ -60,7 +60,7 @@ export class FirstImport {
     this.#conclude('declined')
   }
 
-  /** Imports what is left. @returns null where `stop` came first */
+  /** Imports what is left; `done` is to be called once that is durable. @returns null where `stop` came first */
   async run(app: App, progress: (state: ProgressState) => void): Promise<Imported | null> {
     const started = performance.now()
     const { endAt } = this.#plan
@@ -78,8 +78,11 @@ export class FirstImport {
         }),
     })
     if (this.#abort.signal.aborted) return null
-    this.#conclude('done')
     return { events: read, seconds: (performance.now() - started) / 1_000 }
+  }
+
+  done(): void {
+    this.#conclude('done')
   }
 
   #conclude(state: 'done' | 'declined'): void {

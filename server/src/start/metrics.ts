@@ -1,12 +1,11 @@
 /** Fills the metrics from what the parts know of themselves, at each scrape. */
-import { createMetrics, type Metrics } from '#sinks'
-import type { App } from '../app/app.ts'
+import { type Analytics, createMetrics, type Metrics } from '#sinks'
 import { packageVersion } from '../cli/version.ts'
-import type { SideParts } from './sides.ts'
+import type { CurrentStage } from './stage.ts'
 
 export interface MetricsParts {
-  readonly app: App
-  readonly sides: SideParts
+  readonly stage: CurrentStage
+  readonly analytics: Analytics
   readonly ready: () => boolean
 }
 
@@ -19,26 +18,29 @@ export const makeMetrics = (): Metrics => createMetrics()
 
 /** @returns what answers a scrape */
 export function scraper(metrics: Metrics, parts: MetricsParts): () => Promise<Scrape> {
-  const { app, sides } = parts
   const version = packageVersion()
   return async () => {
-    const lags = await app.worker.lags()
-    metrics.collect({
-      build: { version, build: app.options.build },
-      ready: parts.ready(),
-      worker: app.worker.stats,
-      tasks: app.worker.tasks.map((task) => ({
-        stage: task.stage.id,
-        partition: task.partition,
-        stats: task.stats,
-        store: task.stage.operators.length === 0 ? null : task.store.stats,
-        time: Number.isFinite(task.now) ? task.now : null,
-        lagRecords: lags.get(task.id) ?? 0,
-      })),
-      audit: sides.sealer.status(),
-      outbox: sides.outbox.status(),
-      analytics: sides.analytics.health(),
-    })
+    const stage = parts.stage.found
+    if (stage !== null) {
+      const { app, writers } = stage
+      const lags = await app.worker.lags()
+      metrics.collect({
+        build: { version, build: app.options.build },
+        worker: app.worker.stats,
+        tasks: app.worker.tasks.map((task) => ({
+          stage: task.stage.id,
+          partition: task.partition,
+          stats: task.stats,
+          store: task.stage.operators.length === 0 ? null : task.store.stats,
+          time: Number.isFinite(task.now) ? task.now : null,
+          lagRecords: lags.get(task.id) ?? 0,
+        })),
+        ...(writers === null
+          ? {}
+          : { audit: writers.sealer.status(), outbox: writers.outbox.status() }),
+      })
+    }
+    metrics.collect({ ready: parts.ready(), analytics: parts.analytics.health() })
     return { contentType: metrics.contentType, text: await metrics.text() }
   }
 }

@@ -1,5 +1,5 @@
 /** The HTTP side's ports on the running app. */
-import { describe, describeMermaid, describeText, OpportuneError } from '#engine'
+import { describe, describeMermaid, describeText, OpportuneError, type Plan } from '#engine'
 import type { Analytics } from '#sinks'
 import { applyDefinitions } from '../app/activate.ts'
 import type { App } from '../app/app.ts'
@@ -7,15 +7,17 @@ import { deadLetters, redrive } from '../cli/backend/dead-letters.ts'
 import { findDecision, latestDecisions } from '../cli/backend/decisions.ts'
 import { profileOf } from '../cli/backend/profile-of.ts'
 import type { HttpPorts } from '../http/ports.ts'
-import type { Decision, Health, Topology } from '../http/views.ts'
-import type { DecisionTail } from './decision-tail.ts'
-import type { RateMeter } from './rates.ts'
+import type { Decision, Health, Rates, Topology } from '../http/views.ts'
+import type { CurrentStage } from './stage.ts'
 
 export interface PortParts {
-  readonly app: App
+  readonly stage: CurrentStage
+  /** Of a stage: the same for all of them. */
+  readonly plan: Plan
   readonly analytics: Analytics
-  readonly decisions: DecisionTail
-  readonly meter: RateMeter
+  /** Whether events may come in. */
+  readonly open: () => boolean
+  readonly now: () => number
   readonly health: () => Health
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>
   readonly savepoint: HttpPorts['savepoint']
@@ -24,26 +26,30 @@ export interface PortParts {
 const BEHIND_WAIT_MS = 1_000
 
 export function portsOf(parts: PortParts): HttpPorts {
-  const { app, analytics, decisions, meter } = parts
-  const description = describe(app.plan)
+  const { stage, analytics } = parts
+  const app = (): App => stage.get().app
+  const description = describe(parts.plan)
   const shown = {
     data: structuredClone(description) as unknown as Topology,
     text: describeText(description),
     mermaid: describeMermaid(description),
   }
   return {
-    ingest: (records, receivedAt) => app.ingest(records, receivedAt),
+    async ingest(records, receivedAt) {
+      if (!parts.open()) throw new OpportuneError('server_importing', '')
+      await app().ingest(records, receivedAt)
+    },
     health: parts.health,
     metrics: parts.metrics,
     savepoint: parts.savepoint,
     topology: () => shown,
-    rates: () => meter.rates(),
-    profile: (customer, { minEpoch }) => profileAnswer(app, customer, minEpoch),
-    decision: async (id) => (await findDecision(app.log, id))?.decision as Decision | undefined,
-    why: async (id) => (await findDecision(app.log, id)) as never,
+    rates: () => stage.found?.meter.rates() ?? noRates(parts.now()),
+    profile: (customer, { minEpoch }) => profileAnswer(app(), customer, minEpoch),
+    decision: async (id) => (await findDecision(app().log, id))?.decision as Decision | undefined,
+    why: async (id) => (await findDecision(app().log, id)) as never,
     async latestDecisions(filter) {
-      if (filter.customer !== null) return latestDecisions(app.log, filter) as never
-      return decisions.latest(filter.limit) as never
+      if (filter.customer !== null) return latestDecisions(app().log, filter) as never
+      return (stage.found?.decisions.latest(filter.limit) ?? []) as never
     },
     async query(sql, options) {
       const started = performance.now()
@@ -59,11 +65,17 @@ export function portsOf(parts: PortParts): HttpPorts {
         elapsed_ms: performance.now() - started,
       }
     },
-    deadLetters: (filter) => deadLetters(app.log, filter),
-    redrive: (what) => redrive(app.log, what, (calls) => app.ingest(calls, app.options.now())),
-    applyDefinitions: (files) => applyDefinitions(app, files),
+    deadLetters: (filter) => deadLetters(app().log, filter),
+    redrive: (what) => redrive(app().log, what, (calls) => app().ingest(calls, parts.now())),
+    applyDefinitions: (files) => applyDefinitions(app(), files),
   }
 }
+
+const noRates = (at: number): Rates => ({
+  at,
+  nodes: {},
+  totals: { read: 0, accepted: 0, duplicates: 0, rejected: 0, decisions: {} },
+})
 
 /** Waits a moment for the epoch asked for (read your writes). */
 async function profileAnswer(app: App, customer: string, minEpoch: number | null) {

@@ -12,47 +12,43 @@ import {
 } from '#sinks'
 import type { App } from '../app/app.ts'
 
-export interface SideParts {
-  readonly analytics: Analytics
+/** Reads topics by path, in a process of its own: it may outlive an app, and be there before it. */
+export function startAnalyticsFor(directory: string, clickhouseUrl?: string): Analytics {
+  return startAnalytics({
+    database:
+      clickhouseUrl === undefined
+        ? { kind: 'embedded', path: join(directory, 'clickhouse') }
+        : { kind: 'remote', url: clickhouseUrl },
+    log: { kind: 'embedded', directory: join(directory, 'log') },
+    profileSchema: ProfileViewSchema,
+  })
+}
+
+/** What reads an app's topics and writes elsewhere. */
+export interface Writers {
   readonly sealer: Sealer
   readonly outbox: OutboxChannel
 }
 
-export interface SideOptions {
-  readonly clickhouseUrl?: string
-}
-
-export async function startSides(app: App, options: SideOptions): Promise<SideParts> {
+export async function startWriters(app: App): Promise<Writers> {
   const { directory, now } = app.options
-  const analytics = startAnalytics({
-    database:
-      options.clickhouseUrl === undefined
-        ? { kind: 'embedded', path: join(directory, 'clickhouse') }
-        : { kind: 'remote', url: options.clickhouseUrl },
-    log: { kind: 'embedded', directory: join(directory, 'log') },
-    profileSchema: ProfileViewSchema,
+  const sealer = await startSealer({
+    log: app.log,
+    // A secret store may hand the key over; then no file is made.
+    key: openSigningKey({
+      file: join(directory, 'keys', 'audit.pem'),
+      pem: process.env['OPPORTUNE_AUDIT_KEY'],
+    }),
+    outsideFile: join(directory, 'audit-seals.ndjson'),
+    now,
   })
-  try {
-    const sealer = await startSealer({
-      log: app.log,
-      // A secret store may hand the key over; then no file is made.
-      key: openSigningKey({
-        file: join(directory, 'keys', 'audit.pem'),
-        pem: process.env['OPPORTUNE_AUDIT_KEY'],
-      }),
-      outsideFile: join(directory, 'audit-seals.ndjson'),
-      now,
-    })
-    const outbox = startOutbox({ log: app.log, directory: join(directory, 'outbox'), now })
-    return { analytics, sealer, outbox }
-  } catch (error) {
-    await analytics.stop()
-    throw error
+  return {
+    sealer,
+    outbox: startOutbox({ log: app.log, directory: join(directory, 'outbox'), now }),
   }
 }
 
-export async function stopSides(sides: SideParts): Promise<void> {
-  await sides.outbox.stop()
-  await sides.sealer.stop()
-  await sides.analytics.stop()
+export async function stopWriters({ outbox, sealer }: Writers): Promise<void> {
+  await outbox.stop()
+  await sealer.stop()
 }

@@ -6,24 +6,24 @@
  * returns as soon as HTTP answers, so that it can be stopped at any time.
  */
 import { mkdirSync } from 'node:fs'
+import type { Plan } from '#engine'
 import { activeModel, CALL_SCHEMAS, definitions } from '#operators'
-import type { Metrics } from '#sinks'
+import type { Analytics, Metrics } from '#sinks'
 import { activateDirectory, activateModelFile } from '../app/activate.ts'
-import { App } from '../app/app.ts'
+import type { App, AppOptions } from '../app/app.ts'
 import { removeServerFile, writeServerFile } from '../cli/backend/server-file.ts'
 import { DEFAULT_DATA } from '../cli/options.ts'
 import type { ProgressState } from '../cli/progress.ts'
 import { packageVersion } from '../cli/version.ts'
 import { createHttpServer, type Health, type HttpServer, openCredentials } from '../http/index.ts'
 import { packagePath } from '../package-root.ts'
-import { DecisionTail } from './decision-tail.ts'
 import type { DemoFile } from './demo.ts'
 import { FirstImport } from './first-import.ts'
 import { logger } from './log.ts'
 import { makeMetrics, scraper } from './metrics.ts'
 import { portsOf } from './ports.ts'
-import { RateMeter } from './rates.ts'
-import { type SideParts, startSides, stopSides } from './sides.ts'
+import { startAnalyticsFor } from './sides.ts'
+import { CurrentStage, Stage, syncData } from './stage.ts'
 import { welcome } from './welcome.ts'
 
 export interface StartOptions {
@@ -65,40 +65,30 @@ export async function startCommand(options: StartOptions, io: StartIo): Promise<
   return { url, ready, done, stop: () => product.stop() }
 }
 
-interface Parts {
-  readonly app: App
-  readonly sides: SideParts
-  readonly firstImport: FirstImport
-}
-
 class Product {
   #importing: boolean
   #catchingUp = true
   #stopped: Promise<void> | null = null
   #finish: (error?: unknown) => void = () => {}
   #ready: Promise<void> = Promise.resolve()
+  #http: HttpServer | null = null
   readonly #done: Promise<void>
   readonly #options: StartOptions
   readonly #io: StartIo
-  readonly #app: App
-  readonly #sides: SideParts
+  readonly #stage = new CurrentStage()
+  readonly #analytics: Analytics
   readonly #firstImport: FirstImport
-  readonly #decisions: DecisionTail
-  readonly #meter: RateMeter
-  #http: HttpServer | null = null
 
-  private constructor(options: StartOptions, io: StartIo, parts: Parts) {
+  private constructor(options: StartOptions, io: StartIo, firstImport: FirstImport) {
+    const { directory, clickhouseUrl } = options
     this.#options = options
     this.#io = io
-    this.#app = parts.app
-    this.#sides = parts.sides
-    this.#firstImport = parts.firstImport
-    this.#importing = parts.firstImport.pending
+    this.#firstImport = firstImport
+    this.#importing = firstImport.pending
+    this.#analytics = startAnalyticsFor(directory, clickhouseUrl)
     this.#done = new Promise((resolve, reject) => {
       this.#finish = (error) => (error === undefined ? resolve() : reject(error))
     })
-    this.#decisions = new DecisionTail(parts.app)
-    this.#meter = new RateMeter(parts.app, this.#decisions)
   }
 
   static async start(options: StartOptions, io: StartIo) {
@@ -110,24 +100,17 @@ class Product {
       files: options.demo ?? DEMO,
       now: Date.now,
     })
+    // The log first: where another process owns the directory, nothing else in it may be touched.
     let failed: (error: unknown) => void = () => {}
-    const app = await App.open({
-      directory,
-      durability: options.durability,
-      partitions: options.partitions,
-      build: packageVersion(),
-      now: Date.now,
-      onFailure: (error) => failed(error),
-    })
-    const sides = await startSides(app, options).catch(async (error: unknown) => {
-      await app.stop()
-      throw error
-    })
-    const product = new Product(options, io, { app, sides, firstImport })
+    const stage = await Stage.open(
+      appOptions(options, { import: firstImport.pending, onFailure: (error) => failed(error) }),
+    )
+    const product = new Product(options, io, firstImport)
+    product.#stage.set(stage)
     failed = (error) => product.#finish(error)
     try {
-      const { url, writeKey } = await product.#open()
-      product.#ready = product.#getReady(url, writeKey)
+      const { url, writeKey } = await product.#open(stage)
+      product.#ready = product.#getReady(stage, { url, writeKey })
       return { product, url, ready: product.#ready, done: product.#done }
     } catch (error) {
       await product.stop()
@@ -136,14 +119,15 @@ class Product {
   }
 
   /** Until HTTP answers. */
-  async #open() {
+  async #open(stage: Stage) {
     const { directory, host, port } = this.#options
-    await this.#firstImport.prepare(this.#app)
-    this.#app.run()
-    await this.#activate()
+    const { app } = stage
+    await this.#firstImport.prepare(app)
+    app.run()
+    await activate(app)
     const credentials = await openCredentials(directory)
     const metrics = makeMetrics()
-    this.#http = createHttpServer(this.#ports(metrics), {
+    this.#http = createHttpServer(this.#ports(app.plan, metrics), {
       version: packageVersion(),
       host,
       port,
@@ -159,87 +143,82 @@ class Product {
     })
     const url = await this.#http.listen()
     await writeServerFile(directory, { url, pid: process.pid, version: packageVersion() })
-    await this.#meter.start((error) => logger.error({ err: error }, 'a sample of the rates failed'))
+    await stage.run(sampleFailed)
     const [writeKey = ''] = credentials.writeKeys
     this.#io.out(`Opportune ${packageVersion()} at ${url}, data in ${directory}`)
     if (credentials.created) this.#io.out(`write key for producers: ${writeKey}`)
     return { url, writeKey }
   }
 
-  /** The shop's definitions and model, where none are in force. */
-  async #activate(): Promise<void> {
-    const app = this.#app
-    if (app.shared(definitions.id) === undefined)
-      await activateDirectory(app, packagePath('examples/shop'))
-    else if (app.shared(activeModel.id) !== undefined) return
-    if (app.shared(activeModel.id) === undefined)
-      await activateModelFile(app, packagePath('examples/models/hillstrom-visit.json'))
-    // Before the first event can come: it should be met by them.
-    await app.settled()
-  }
-
   /** What is left after HTTP answers. Failing, it fails the whole; stopped, it ends early. */
-  async #getReady(url: string, writeKey: string): Promise<void> {
+  async #getReady(first: Stage, greeting: Greeting): Promise<void> {
     try {
-      await this.#import()
-      while (this.#stopped === null && (await this.#app.worker.lag()) > 0)
-        await this.#app.committed()
-      this.#catchingUp = false
+      const stage = this.#importing ? await this.#import(first) : first
+      while (this.#stopped === null && (await stage.app.worker.lag()) > 0)
+        await stage.app.committed()
       if (this.#stopped !== null) return
-      await this.#decisions.follow()
-      this.#welcome(url, writeKey)
+      this.#catchingUp = false
+      await stage.decisions.follow()
+      for (const line of welcomeOf(stage, this.#options, greeting)) this.#io.out(line)
     } catch (error) {
       this.#finish(error)
     }
   }
 
-  async #import(): Promise<void> {
-    if (!this.#importing) return
+  /** @returns the stage after it */
+  async #import(stage: Stage): Promise<Stage> {
     const { progress, out } = this.#io
-    const imported = await this.#firstImport.run(this.#app, (state) => progress.update(state))
+    const imported = await this.#firstImport.run(stage.app, (state) => progress.update(state))
     progress.done()
-    if (imported === null) return
+    if (imported === null) return stage
+    const next = this.#options.durability === 'disk' ? await this.#reopen(stage) : stage
+    this.#firstImport.done()
     this.#importing = false
     const { events, seconds } = imported
     out(`imported ${events.toLocaleString('en')} events in ${seconds.toFixed(1)} s`)
+    return next
   }
 
-  #ports(metrics: Metrics) {
-    const app = this.#app
-    const sides = this.#sides
+  async #reopen(stage: Stage): Promise<Stage> {
+    this.#stage.set(null)
+    await stage.close()
+    syncData(this.#options.directory)
+    const onFailure = (error: unknown): void => this.#finish(error)
+    const next = await Stage.open(appOptions(this.#options, { import: false, onFailure }))
+    this.#stage.set(next)
+    next.app.run()
+    await next.run(sampleFailed)
+    return next
+  }
+
+  #ports(plan: Plan, metrics: Metrics) {
+    const stage = this.#stage
+    const analytics = this.#analytics
     return portsOf({
-      app,
-      analytics: sides.analytics,
-      decisions: this.#decisions,
-      meter: this.#meter,
+      stage,
+      plan,
+      analytics,
+      open: () => !this.#importing,
+      now: Date.now,
       health: () => this.#health(),
-      metrics: scraper(metrics, { app, sides, ready: () => this.#health().ready }),
-      savepoint: async () => (await import('../savepoint/index.ts')).takeSavepoint(app, null),
+      metrics: scraper(metrics, { stage, analytics, ready: () => this.#health().ready }),
+      savepoint: async () =>
+        (await import('../savepoint/index.ts')).takeSavepoint(stage.get().app, null),
     })
   }
 
   #health(): Health {
+    const stage = this.#stage.found
+    const stopped = stage !== null && stage.app.failure !== null
     const reasons: string[] = []
-    if (this.#app.failure !== null) reasons.push('the stream has stopped')
+    if (stopped) reasons.push('the stream has stopped')
     if (this.#importing) reasons.push('the import is under way')
     else if (this.#catchingUp) reasons.push('catching up with what came in before the start')
-    const analytics = this.#sides.analytics.health()
+    const analytics = this.#analytics.health()
     if (analytics.state === 'refused') reasons.push(`analytics: ${analytics.reason ?? 'refused'}`)
-    const seals = this.#sides.sealer.status()
-    if (seals.state === 'broken') reasons.push(`audit: ${seals.reason ?? 'broken'}`)
-    return { live: this.#app.failure === null, ready: reasons.length === 0, reasons }
-  }
-
-  #welcome(url: string, writeKey: string): void {
-    const latest = this.#decisions.latest(Number.MAX_SAFE_INTEGER)
-    const lines = welcome({
-      url,
-      directory: this.#options.directory,
-      defaultDirectory: DEFAULT_DATA,
-      writeKey,
-      example: latest.find((decision) => decision.action === 'send') ?? latest[0] ?? null,
-    })
-    for (const line of lines) this.#io.out(line)
+    const seals = stage?.writers?.sealer.status()
+    if (seals?.state === 'broken') reasons.push(`audit: ${seals.reason ?? 'broken'}`)
+    return { live: !stopped, ready: reasons.length === 0, reasons }
   }
 
   stop(): Promise<void> {
@@ -247,15 +226,14 @@ class Product {
     return this.#stopped
   }
 
-  /** Each part is stopped whatever became of the others; the first failure is told. */
+  /** Each part is stopped whatever becomes of the others; the first failure is told. */
   async #stop(): Promise<void> {
     this.#firstImport.stop()
     const steps = [
       () => this.#ready,
-      () => this.#meter.stop(),
       () => this.#http?.close(),
-      () => stopSides(this.#sides),
-      () => this.#app.stop(),
+      () => this.#analytics.stop(),
+      () => this.#stage.found?.close(),
       () => removeServerFile(this.#options.directory),
     ]
     const failures: unknown[] = []
@@ -267,6 +245,48 @@ class Product {
       }
     this.#finish(failures[0])
   }
+}
+
+interface Greeting {
+  readonly url: string
+  readonly writeKey: string
+}
+
+const sampleFailed = (error: unknown): void =>
+  logger.error({ err: error }, 'a sample of the rates failed')
+
+function appOptions(
+  options: StartOptions,
+  how: { readonly import: boolean; readonly onFailure: (error: unknown) => void },
+): AppOptions {
+  return {
+    directory: options.directory,
+    durability: how.import ? 'os' : options.durability,
+    partitions: options.partitions,
+    build: packageVersion(),
+    now: Date.now,
+    onFailure: how.onFailure,
+  }
+}
+
+/** The shop's definitions and model, where none are in force. */
+async function activate(app: App): Promise<void> {
+  const lacksDefinitions = app.shared(definitions.id) === undefined
+  const lacksModel = app.shared(activeModel.id) === undefined
+  if (lacksDefinitions) await activateDirectory(app, packagePath('examples/shop'))
+  if (lacksModel) await activateModelFile(app, packagePath('examples/models/hillstrom-visit.json'))
+  // Before the first event can come: it should be met by them.
+  if (lacksDefinitions || lacksModel) await app.settled()
+}
+
+function welcomeOf(stage: Stage, options: StartOptions, greeting: Greeting): readonly string[] {
+  const latest = stage.decisions.latest(Number.MAX_SAFE_INTEGER)
+  return welcome({
+    ...greeting,
+    directory: options.directory,
+    defaultDirectory: DEFAULT_DATA,
+    example: latest.find((decision) => decision.action === 'send') ?? latest[0] ?? null,
+  })
 }
 
 const TOO_MANY_REQUESTS = 429

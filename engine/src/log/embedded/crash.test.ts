@@ -72,13 +72,15 @@ describe('a process that is killed', () => {
         await once(child, 'exit')
         const log = await openEmbeddedLog({ directory })
         const epochs = await committedEpochs(log)
-        expect(epochs).toBeGreaterThan(before)
+        // On a busy machine a process may be killed before its first commit; none may take one back.
+        expect(epochs).toBeGreaterThanOrEqual(before)
         const reader = log.reader()
         expect(await epochsOf(reader, 0)).toBe(epochs)
         expect(await epochsOf(reader, 1)).toBe(epochs)
         before = epochs
         await log.close()
       }
+      expect(before).toBeGreaterThan(0)
     } finally {
       child?.kill('SIGKILL')
       rmSync(directory, { recursive: true, force: true })

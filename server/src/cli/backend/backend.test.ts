@@ -6,12 +6,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findError } from '#engine'
 import { CALL_SCHEMAS } from '#operators'
 import { definitionFiles } from '../../app/activate.ts'
-import { App } from '../../app/app.ts'
 import { createHttpServer, type HttpServer } from '../../http/index.ts'
 import { packagePath } from '../../package-root.ts'
-import { DecisionTail } from '../../start/decision-tail.ts'
 import { portsOf } from '../../start/ports.ts'
-import { RateMeter } from '../../start/rates.ts'
+import { CurrentStage, Stage } from '../../start/stage.ts'
 import { answers } from './health.ts'
 import { httpBackend } from './http.ts'
 import { localBackend } from './local.ts'
@@ -49,20 +47,22 @@ async function openLocal(): Promise<Opened> {
 
 async function openHttp(): Promise<Opened & { readonly url: string }> {
   const shop = await makeShop()
-  const app = await App.open({
+  const current = await Stage.open({
     directory: shop.directory,
     durability: 'os',
     partitions: 2,
     build: 'test',
     now: () => NOW,
   })
-  const decisions = new DecisionTail(app)
-  await decisions.follow()
+  await current.decisions.follow()
+  const stage = new CurrentStage()
+  stage.set(current)
   const server: HttpServer = createHttpServer(
     portsOf({
-      app,
-      decisions,
-      meter: new RateMeter(app, decisions),
+      stage,
+      plan: current.app.plan,
+      open: () => true,
+      now: () => NOW,
       analytics: {
         query: async (_sql, params = {}) => ({
           columns: [{ name: 'who', type: 'String' }],
@@ -93,7 +93,7 @@ async function openHttp(): Promise<Opened & { readonly url: string }> {
     backend: httpBackend({ url, token: TOKEN }),
     async close() {
       await server.close()
-      await app.stop()
+      await current.close()
     },
   }
 }

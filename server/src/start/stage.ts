@@ -1,0 +1,80 @@
+/**
+ * The app as the rest of the process sees it: one after the other, because the first import runs in an
+ * app that leaves syncing to the system (a day's stand-still costs several commits, and there are
+ * hundreds), and everything after it in one that does not. Nothing from outside is acknowledged
+ * before that, and the import is only called done when its files are on the disk.
+ */
+import { closeSync, fsyncSync, openSync } from 'node:fs'
+import { join } from 'node:path'
+import { OpportuneError } from '#engine'
+import { App, type AppOptions } from '../app/app.ts'
+import { DecisionTail } from './decision-tail.ts'
+import { RateMeter } from './rates.ts'
+import { startWriters, stopWriters, type Writers } from './sides.ts'
+
+export class Stage {
+  readonly app: App
+  readonly decisions: DecisionTail
+  readonly meter: RateMeter
+  writers: Writers | null = null
+
+  private constructor(app: App) {
+    this.app = app
+    this.decisions = new DecisionTail(app)
+    this.meter = new RateMeter(app, this.decisions)
+  }
+
+  static async open(options: AppOptions): Promise<Stage> {
+    return new Stage(await App.open(options))
+  }
+
+  /** Starts what reads the app's topics. */
+  async run(onError: (error: unknown) => void): Promise<void> {
+    this.writers = await startWriters(this.app)
+    await this.meter.start(onError)
+  }
+
+  /** Each part is stopped whatever becomes of the others. @throws the first failure */
+  async close(): Promise<void> {
+    this.meter.stop()
+    const writers = this.writers
+    this.writers = null
+    try {
+      if (writers !== null) await stopWriters(writers)
+    } finally {
+      await this.app.stop()
+    }
+  }
+}
+
+/** Makes durable what a closed app left to the system. */
+export function syncData(directory: string): void {
+  for (const part of ['log', 'state']) {
+    const file = openSync(join(directory, part, 'data.mdb'), 'r+')
+    try {
+      fsyncSync(file)
+    } finally {
+      closeSync(file)
+    }
+  }
+}
+
+/** Where the current stage is found; nothing can be asked between two of them. */
+export class CurrentStage {
+  #stage: Stage | null = null
+
+  set(stage: Stage | null): void {
+    this.#stage = stage
+  }
+
+  /** Null between two. */
+  get found(): Stage | null {
+    return this.#stage
+  }
+
+  /** @throws server_importing */
+  get(): Stage {
+    if (this.#stage === null) throw new OpportuneError('server_importing', 'It ends just now.')
+    return this.#stage
+  }
+}
