@@ -7,6 +7,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ERRORS } from '#engine'
+import { ProfileViewSchema } from '#operators'
+import { metricsReference, topicsReference } from '#sinks'
 import { renderErrors } from './errors.ts'
 import { ROOT } from './files.ts'
 import { renderOperators } from './operators.ts'
@@ -16,6 +18,8 @@ import { renderRequirements } from './rules.ts'
 
 const PAGES: Readonly<Record<string, () => string>> = {
   'docs/errors.md': () => renderErrors(ERRORS),
+  'docs/metrics.md': () => metricsReference(),
+  'docs/schemas.md': () => topicsReference(ProfileViewSchema),
   'docs/operators.md': () => renderOperators(projectOperators()),
   'docs/requirements.md': () => renderRequirements(projectCoverage()),
 }

@@ -27,19 +27,16 @@ export async function decisionView(signal, id) {
           ? null
           : [', continues ', decisionLink(decision.continues, 'an earlier decision')],
       ),
-      section(
-        'In words',
-        h(
-          'ol',
-          { class: 'lines' },
-          lines.map((it) => h('li', {}, it)),
-        ),
-      ),
+      ...summaryOf(lines).map((line) => h('p', { class: 'words' }, line)),
       section('Guardrails', verdicts(decision.guardrail_checks)),
       section('Candidates', candidates(decision)),
       section(
         'Trigger',
-        facts({ ...rest(decision.trigger, ['facts']), ...decision.trigger.facts }),
+        facts({
+          ...rest(decision.trigger, ['facts']),
+          kind: words(decision.trigger.kind),
+          ...decision.trigger.facts,
+        }),
       ),
       section('Inputs', facts(decision.inputs)),
       section(
@@ -57,6 +54,13 @@ export async function decisionView(signal, id) {
       ),
     ),
   }
+}
+
+/** The sentences between the first line and the first list, and what set it off; the rest stands below. */
+function summaryOf(lines) {
+  const [, ...sentences] = lines.slice(0, lines.indexOf('What had happened')).filter(Boolean)
+  const cause = lines[lines.indexOf('What had happened') + 1]
+  return cause === undefined ? sentences : [...sentences, cause.trim()]
 }
 
 const rest = (record, without) =>
@@ -87,7 +91,9 @@ function verdicts(checks) {
                 words(it.reason),
                 it.until === undefined ? null : [', until ', when(it.until)],
               ),
-          h('div', { class: 'quiet' }, value('', it.evidence)),
+          Object.keys(it.evidence).length === 0
+            ? null
+            : h('div', { class: 'quiet' }, value('', it.evidence)),
         ),
       ),
     ),

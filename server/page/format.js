@@ -34,7 +34,7 @@ const isTime = (name, value) =>
   Number.isInteger(value) &&
   value > 9e11 &&
   value < 5e12 &&
-  /(_at|_date|timestamp|until|_time|^at)$/.test(name)
+  /(_at|_date|timestamp|until|_time|^at|^as_of)$/.test(name)
 
 /** A value of a record, in one line. */
 export function value(name, it) {

@@ -18,7 +18,7 @@ const HELPERS = new Set(['map', 'filter', 'flatMap', 'merge', 'into', 'broadcast
 /** @param width what there is, in CSS pixels */
 export function layout(topology, width) {
   const graph = simplified(topology)
-  const groups = topology.stages.map((stage) => {
+  const groups = inOrder(topology.stages).map((stage) => {
     const nodes = graph.nodes.filter((it) => it.stage === stage.id)
     const main = nodes.filter((it) => it.kind !== 'sink')
     return { stage, nodes, main, depth: layers(main, graph.edges) }
@@ -44,6 +44,12 @@ export function layout(topology, width) {
       path: path(nodes.get(edge.from), nodes.get(edge.to), boxes, { edge, down: sizes.down }),
     })),
   }
+}
+
+/** Sources first: what comes in stands above what it goes to. */
+const inOrder = (stages) => {
+  const isSource = ({ nodes }) => nodes.some((it) => it.kind === 'source')
+  return [...stages.filter(isSource), ...stages.filter((it) => !isSource(it))]
 }
 
 /** How wide things are: across, so that the longest stage fills the width; down, where that is too little. */

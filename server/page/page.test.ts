@@ -24,7 +24,7 @@ interface Drawing {
   }[]
 }
 
-const draw = (width: number): Drawing => layout(sampleTopology(), width) as Drawing
+const draw = (width: number): Drawing => layout(sampleTopology(), width) as unknown as Drawing
 
 const within = (inner: Box, outer: Box): boolean =>
   inner.x >= outer.x &&

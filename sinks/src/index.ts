@@ -46,7 +46,7 @@ export {
 } from './metrics/declarations.ts'
 export { createMetrics, type Metrics, type MetricsOptions } from './metrics/metrics.ts'
 export { metricsReference } from './metrics/reference.ts'
-export type { MetricsSnapshot, TaskSnapshot } from './metrics/snapshot.ts'
+export type { MetricsSnapshot, PathSnapshot, TaskSnapshot } from './metrics/snapshot.ts'
 export { type Decision, DecisionSchema } from './topics/decision.ts'
 export { topicsReference } from './topics/reference.ts'
 export {

@@ -1,6 +1,8 @@
 /**
  * Pictures of the page on the made-up system, wide and narrow, light and dark, each view:
  *   node --conditions=source --import tsx tools/page/screenshots.mjs DIRECTORY
+ * With the address of a running server after it, of that one instead:
+ *   node --conditions=source --import tsx tools/page/screenshots.mjs docs/images http://127.0.0.1:8080
  * Needs Chromium and its driver (Debian: chromium, chromium-driver). Prints what the browser's console
  * said and where content is wider than the window; fails on either.
  */
@@ -94,14 +96,14 @@ async function shoot({ cdp, run, open }, url, look) {
   return { data, over }
 }
 
-async function main(directory) {
+async function main(directory, running) {
   mkdirSync(directory, { recursive: true })
-  const address = await startDemo(0)
+  const address = running ?? (await startDemo(0))
   const customer = '12346'
   const { decisions } = await listDecisions(address)
   const views = {
     overview: '#/',
-    decision: `#/decisions/${decisions.find((it) => it.action === 'defer').decision_id}`,
+    decision: `#/decisions/${(decisions.find((it) => it.action === 'defer') ?? decisions[0]).decision_id}`,
     customer: `#/customers/${decisions.at(-1).customer_id ?? customer}`,
   }
   const child = await driver()
@@ -135,4 +137,4 @@ async function listDecisions(address) {
   return response.json()
 }
 
-await main(process.argv[2] ?? 'data/page')
+await main(process.argv[2] ?? 'data/page', process.argv[3])

@@ -21,7 +21,7 @@ import type {
   DuePosition,
   StoredEntry,
 } from './port.ts'
-import { RowWriter, type SlotValue, slotsOf } from './stored-row.ts'
+import { RowWriter, slotIn, slotsOf } from './stored-row.ts'
 
 export interface StateEnvironmentOptions {
   readonly directory: string
@@ -92,10 +92,10 @@ class LmdbBackend implements CheckpointBackend {
   readonly #writer = new RowWriter()
   #openIterators = 0
   #writing: Promise<unknown> = Promise.resolve()
-  /** The key read last and its values: a key's slots are asked for one after the other. */
+  /** The key read last and its row: a key's slots are asked for one after the other. */
   #lastGroup = -1
   #lastKey = ''
-  #lastSlots: readonly SlotValue[] = []
+  #lastRow: Buffer | undefined
 
   constructor(parts: LmdbParts) {
     this.#parts = parts
@@ -103,13 +103,11 @@ class LmdbBackend implements CheckpointBackend {
 
   read(slot: string, group: number, key: string): Uint8Array | undefined {
     if (this.#lastGroup !== group || this.#lastKey !== key) {
-      const row = this.#row(group, key)
-      this.#lastSlots = row === undefined ? [] : slotsOf(row)
+      this.#lastRow = this.#row(group, key)
       this.#lastGroup = group
       this.#lastKey = key
     }
-    for (const [id, value] of this.#lastSlots) if (id === slot) return value
-    return undefined
+    return this.#lastRow === undefined ? undefined : slotIn(this.#lastRow, slot)
   }
 
   scan(after?: Place): IterableIterator<StoredEntry> {
@@ -190,18 +188,24 @@ class LmdbBackend implements CheckpointBackend {
 
   #forget(): void {
     this.#lastGroup = -1
-    this.#lastSlots = []
+    this.#lastRow = undefined
   }
 }
 
-/** The changes of each key; in a checkpoint they come one after the other. */
-function byKey(changes: readonly Change[]): Iterable<Change[]> {
+/** The changes of each key, one for each slot; in a checkpoint a key's come one after the other. */
+function byKey(changes: readonly Change[]): Iterable<readonly Change[]> {
   const found = new Map<string, Change[]>()
+  let newest: Change[] = []
   for (const change of changes) {
-    const name = `${change.group} ${change.key}`
-    const known = found.get(name)
-    if (known === undefined) found.set(name, [change])
-    else known.push(change)
+    const [first] = newest
+    if (first === undefined || first.key !== change.key || first.group !== change.group) {
+      const name = `${change.group} ${change.key}`
+      newest = found.get(name) ?? []
+      found.set(name, newest)
+    }
+    const known = newest.findIndex((other) => other.slot === change.slot)
+    if (known < 0) newest.push(change)
+    else newest[known] = change
   }
   return found.values()
 }

@@ -17,6 +17,10 @@ const PINNED: readonly (readonly [seed: number, what: string])[] = [
   [222, 'a worker cut off from the log read on and died of state_mismatch'],
   [261, 'task time held back for a cancelled timer was never told downstream'],
   [505, 'a deletion compacted away came back from an older checkpoint'],
+  [1450, 'a slice of timers alone, not committed yet, did not count as lag'],
+  [1720, 'the same, and a timer seemed lost'],
+  [2180, 'a member that had not subscribed again was given partitions and never told'],
+  [7816, 'a worker that was stopped while it restored left the restore running'],
 ]
 
 const told = (report: SimulationReport): string =>

@@ -52,7 +52,7 @@ export interface AppStats {
   readonly lag: number
 }
 
-const DEFAULT_CACHED = 50_000
+const DEFAULT_CACHED = 25_000
 /** Estimated bytes of decoded customers, and of changes that wait for a checkpoint; all partitions. */
 const CACHED_BYTES = 128 << 20
 const UNWRITTEN_BYTES = 48 << 20

@@ -38,7 +38,7 @@ export function demoImport(files: readonly DemoFile[], endAt: number): DemoImpor
 }
 
 /** Merges streams that are each in order of time; rejections come where they stand. */
-export async function* byTime(
+async function* byTime(
   streams: readonly AsyncIterable<readonly ImportRecord[]>[],
 ): AsyncGenerator<readonly ImportRecord[]> {
   const heads = await Promise.all(streams.map((stream) => Head.of(stream)))

@@ -1,9 +1,9 @@
 /**
  * The import of the first start: the demo's events into a new data directory, once.
  *
- * I1 What is imported, and at which times, is written down before the first event (`import.json`): an
+ * FI1 What is imported, and at which times, is written down before the first event (`import.json`): an
  *    import that was stopped or killed goes on where it was, to the same outcome (feed.ts, D1).
- * I2 Only a new data directory is imported into. Time that live events have moved on does not go back
+ * FI2 Only a new data directory is imported into. Time that live events have moved on does not go back
  *    for a file, and nobody wants a demo's customers among her own.
  */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'

@@ -1,11 +1,14 @@
 /** Fills the metrics from what the parts know of themselves, at each scrape. */
+import { findError } from '#engine'
 import { type Analytics, createMetrics, type Metrics } from '#sinks'
 import { packageVersion } from '../cli/version.ts'
+import type { PathCounts } from './path-counts.ts'
 import type { CurrentStage } from './stage.ts'
 
 export interface MetricsParts {
   readonly stage: CurrentStage
   readonly analytics: Analytics
+  readonly counts: PathCounts
   readonly ready: () => boolean
 }
 
@@ -24,9 +27,12 @@ export function scraper(metrics: Metrics, parts: MetricsParts): () => Promise<Sc
     if (stage !== null) {
       const { app, writers } = stage
       const lags = await app.worker.lags()
+      await parts.counts.follow(app.log)
       metrics.collect({
         build: { version, build: app.options.build },
         worker: app.worker.stats,
+        failure: app.failure === null ? null : (findError(app.failure)?.code ?? 'unknown'),
+        path: parts.counts.snapshot(),
         tasks: app.worker.tasks.map((task) => ({
           stage: task.stage.id,
           partition: task.partition,

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { OpportuneError } from '#engine'
 import { App, type AppOptions } from '../app/app.ts'
 import { DecisionTail } from './decision-tail.ts'
+import type { PathCounts } from './path-counts.ts'
 import { RateMeter } from './rates.ts'
 import { startWriters, stopWriters, type Writers } from './sides.ts'
 
@@ -17,6 +18,7 @@ export class Stage {
   readonly decisions: DecisionTail
   readonly meter: RateMeter
   writers: Writers | null = null
+  #unwatch: () => void = () => {}
 
   private constructor(app: App) {
     this.app = app
@@ -29,7 +31,8 @@ export class Stage {
   }
 
   /** Starts what reads the app's topics. */
-  async run(onError: (error: unknown) => void): Promise<void> {
+  async run(counts: PathCounts, onError: (error: unknown) => void): Promise<void> {
+    this.#unwatch = counts.watch(this.app.log)
     this.writers = await startWriters(this.app)
     await this.meter.start(onError)
   }
@@ -37,6 +40,7 @@ export class Stage {
   /** Each part is stopped whatever becomes of the others. @throws the first failure */
   async close(): Promise<void> {
     this.meter.stop()
+    this.#unwatch()
     const writers = this.writers
     this.writers = null
     try {

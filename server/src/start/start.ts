@@ -8,7 +8,7 @@
 import { mkdirSync } from 'node:fs'
 import type { Plan } from '#engine'
 import { activeModel, CALL_SCHEMAS, definitions } from '#operators'
-import type { Analytics, Metrics } from '#sinks'
+import type { Analytics } from '#sinks'
 import { activateDirectory, activateModelFile } from '../app/activate.ts'
 import type { App, AppOptions } from '../app/app.ts'
 import { removeServerFile, writeServerFile } from '../cli/backend/server-file.ts'
@@ -16,11 +16,13 @@ import { DEFAULT_DATA } from '../cli/options.ts'
 import type { ProgressState } from '../cli/progress.ts'
 import { packageVersion } from '../cli/version.ts'
 import { createHttpServer, type Health, type HttpServer, openCredentials } from '../http/index.ts'
+import type { HttpPorts } from '../http/ports.ts'
 import { packagePath } from '../package-root.ts'
 import type { DemoFile } from './demo.ts'
 import { FirstImport } from './first-import.ts'
 import { logger } from './log.ts'
 import { makeMetrics, scraper } from './metrics.ts'
+import { PathCounts } from './path-counts.ts'
 import { portsOf } from './ports.ts'
 import { startAnalyticsFor } from './sides.ts'
 import { CurrentStage, Stage, syncData } from './stage.ts'
@@ -40,8 +42,11 @@ export interface StartOptions {
 }
 
 export interface StartIo {
-  out(line: string): void
-  readonly progress: { update(state: ProgressState): void; done(): void }
+  readonly out: (line: string) => void
+  readonly progress: {
+    readonly update: (state: ProgressState) => void
+    readonly done: () => void
+  }
 }
 
 export interface Running {
@@ -70,12 +75,18 @@ class Product {
   #catchingUp = true
   #stopped: Promise<void> | null = null
   #finish: (error?: unknown) => void = () => {}
+  #askToStop: () => void = () => {}
   #ready: Promise<void> = Promise.resolve()
   #http: HttpServer | null = null
   readonly #done: Promise<void>
+  readonly #stopAsked: Promise<void>
   readonly #options: StartOptions
   readonly #io: StartIo
   readonly #stage = new CurrentStage()
+  readonly #metrics = makeMetrics()
+  readonly #counts = new PathCounts((seconds) =>
+    this.#metrics.observe('opportune_decision_latency_seconds', seconds),
+  )
   readonly #analytics: Analytics
   readonly #firstImport: FirstImport
 
@@ -86,6 +97,9 @@ class Product {
     this.#firstImport = firstImport
     this.#importing = firstImport.pending
     this.#analytics = startAnalyticsFor(directory, clickhouseUrl)
+    this.#stopAsked = new Promise((resolve) => {
+      this.#askToStop = resolve
+    })
     this.#done = new Promise((resolve, reject) => {
       this.#finish = (error) => (error === undefined ? resolve() : reject(error))
     })
@@ -123,11 +137,18 @@ class Product {
     const { directory, host, port } = this.#options
     const { app } = stage
     await this.#firstImport.prepare(app)
+    const metrics = this.#metrics
+    await this.#counts.follow(app.log)
     app.run()
     await activate(app)
     const credentials = await openCredentials(directory)
-    const metrics = makeMetrics()
-    this.#http = createHttpServer(this.#ports(app.plan, metrics), {
+    const scrape = scraper(metrics, {
+      stage: this.#stage,
+      analytics: this.#analytics,
+      counts: this.#counts,
+      ready: () => this.#health().ready,
+    })
+    this.#http = createHttpServer(this.#ports(app.plan, scrape), {
       version: packageVersion(),
       host,
       port,
@@ -143,7 +164,7 @@ class Product {
     })
     const url = await this.#http.listen()
     await writeServerFile(directory, { url, pid: process.pid, version: packageVersion() })
-    await stage.run(sampleFailed)
+    await stage.run(this.#counts, sampleFailed)
     const [writeKey = ''] = credentials.writeKeys
     this.#io.out(`Opportune ${packageVersion()} at ${url}, data in ${directory}`)
     if (credentials.created) this.#io.out(`write key for producers: ${writeKey}`)
@@ -158,10 +179,22 @@ class Product {
         await stage.app.committed()
       if (this.#stopped !== null) return
       this.#catchingUp = false
+      await Promise.race([this.#tablesLoaded(), this.#stopAsked])
+      if (this.#stopped !== null) return
       await stage.decisions.follow()
       for (const line of welcomeOf(stage, this.#options, greeting)) this.#io.out(line)
     } catch (error) {
       this.#finish(error)
+    }
+  }
+
+  /** What is shown next are queries. Analytics that do not come up are told by /health/ready. */
+  async #tablesLoaded(): Promise<void> {
+    try {
+      await this.#analytics.ready()
+      await this.#analytics.flush()
+    } catch (error) {
+      if (this.#stopped === null) logger.warn({ err: error }, 'analytics are not there')
     }
   }
 
@@ -187,11 +220,11 @@ class Product {
     const next = await Stage.open(appOptions(this.#options, { import: false, onFailure }))
     this.#stage.set(next)
     next.app.run()
-    await next.run(sampleFailed)
+    await next.run(this.#counts, sampleFailed)
     return next
   }
 
-  #ports(plan: Plan, metrics: Metrics) {
+  #ports(plan: Plan, metrics: HttpPorts['metrics']) {
     const stage = this.#stage
     const analytics = this.#analytics
     return portsOf({
@@ -201,7 +234,7 @@ class Product {
       open: () => !this.#importing,
       now: Date.now,
       health: () => this.#health(),
-      metrics: scraper(metrics, { stage, analytics, ready: () => this.#health().ready }),
+      metrics,
       savepoint: async () =>
         (await import('../savepoint/index.ts')).takeSavepoint(stage.get().app, null),
     })
@@ -228,8 +261,9 @@ class Product {
 
   /** Each part is stopped whatever becomes of the others; the first failure is told. */
   async #stop(): Promise<void> {
+    this.#askToStop()
     this.#firstImport.stop()
-    const steps = [
+    const steps: readonly (() => Promise<unknown> | undefined)[] = [
       () => this.#ready,
       () => this.#http?.close(),
       () => this.#analytics.stop(),

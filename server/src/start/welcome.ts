@@ -13,7 +13,7 @@ export interface WelcomeFacts {
 /** Label and what to open or type. */
 export type Hint = readonly [label: string, text: string]
 
-export function hints(facts: WelcomeFacts): readonly Hint[] {
+function hints(facts: WelcomeFacts): readonly Hint[] {
   const { url, example } = facts
   const command = (words: string): string => {
     const data = facts.directory === facts.defaultDirectory ? '' : ` --data ${facts.directory}`

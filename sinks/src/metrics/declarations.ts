@@ -83,12 +83,11 @@ export const METRICS = {
   opportune_events_accepted_total: counter('Producer calls accepted.'),
   opportune_events_duplicate_total: counter('Producer calls dropped as duplicates.'),
   opportune_events_rejected_total: counter('Producer calls refused, by stable code.', 'code'),
-  opportune_events_late_total: counter('Events more than an hour late.'),
   opportune_sessions_closed_total: counter('Sessions that closed.'),
   opportune_triggers_total: counter('Triggers.', 'kind'),
   opportune_decisions_total: counter('Decisions, by answer and stable reason.', 'action', 'reason'),
   opportune_decision_latency_seconds: durations(
-    'From the append to the inbox to the committed decision.',
+    'From the instant decided at (the event came in, or a timer was due) to the committed decision.',
     DECISION,
   ),
 

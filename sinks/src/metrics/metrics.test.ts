@@ -141,6 +141,30 @@ describe('a registry', () => {
     expect(text).toContain('opportune_analytics_restarts_total 3\n')
   })
 
+  test('[SNK-6] what became of events adds up, by code, kind and reason', async () => {
+    const metrics = createMetrics({ process: false })
+    const path = {
+      accepted: 7,
+      duplicates: 2,
+      sessions: 1,
+      rejected: { bad_json: 1, missing_id: 2 },
+      triggers: { inactivity: 3 },
+      decisions: [{ action: 'block', reason: 'no_consent', count: 3 }],
+    }
+    metrics.collect({ path, failure: null })
+    metrics.collect({ path: { ...path, accepted: 8 }, failure: 'log_fenced' })
+    const text = await metrics.text()
+    expect(text).toContain('opportune_events_read_total 13\n')
+    expect(text).toContain('opportune_events_accepted_total 8\n')
+    expect(text).toContain('opportune_events_duplicate_total 2\n')
+    expect(text).toContain('opportune_events_rejected_total{code="missing_id"} 2\n')
+    expect(text).toContain('opportune_triggers_total{kind="inactivity"} 3\n')
+    expect(text).toContain('opportune_decisions_total{action="block",reason="no_consent"} 3\n')
+    expect(text).toContain('opportune_sessions_closed_total 1\n')
+    expect(text).toContain('opportune_fenced_total 1\n')
+    expect(text).toContain('opportune_commits_unknown_total 0\n')
+  })
+
   test('[SNK-6] two registries in one process share nothing', async () => {
     const one = createMetrics()
     const other = createMetrics()

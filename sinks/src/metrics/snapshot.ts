@@ -17,6 +17,22 @@ export interface TaskSnapshot {
   readonly lagRecords: number
 }
 
+/** What became of producer calls, and what came of them, since the process started. */
+export interface PathSnapshot {
+  readonly accepted: number
+  readonly duplicates: number
+  readonly sessions: number
+  /** By stable code. */
+  readonly rejected: Readonly<Record<string, number>>
+  /** By kind. */
+  readonly triggers: Readonly<Record<string, number>>
+  readonly decisions: readonly {
+    readonly action: string
+    readonly reason: string
+    readonly count: number
+  }[]
+}
+
 export interface MetricsSnapshot {
   readonly build?: { readonly version: string; readonly build: string }
   readonly ready?: boolean
@@ -25,6 +41,9 @@ export interface MetricsSnapshot {
     readonly aborts: number
     readonly restoreMs: number
   }
+  /** The code of what the worker stopped for; null while it runs. */
+  readonly failure?: string | null
+  readonly path?: PathSnapshot
   readonly tasks?: readonly TaskSnapshot[]
   readonly audit?: SealerStatus
   readonly outbox?: OutboxStatus
@@ -41,13 +60,36 @@ export function applySnapshot(to: Metrics, snapshot: MetricsSnapshot): void {
     to.takeOver('opportune_epochs_aborted_total', worker.aborts)
     to.set('opportune_restore_duration_seconds', worker.restoreMs / 1_000)
   }
+  if (snapshot.failure !== undefined) applyFailure(to, snapshot.failure)
   if (tasks !== undefined) applyTasks(to, tasks)
+  if (snapshot.path !== undefined) applyPath(to, snapshot.path)
   if (audit !== undefined) applyAudit(to, audit)
   if (outbox !== undefined) {
     to.set('opportune_outbox_failing', Number(outbox.state === 'failing'))
     to.takeOver('opportune_outbox_messages_total', outbox.written)
   }
   if (analytics !== undefined) applyAnalytics(to, analytics)
+}
+
+/** Both end the worker, so each happens at most once in a process. */
+function applyFailure(to: Metrics, code: string | null): void {
+  to.takeOver('opportune_commits_unknown_total', Number(code === 'log_commit_unknown'))
+  to.takeOver('opportune_fenced_total', Number(code === 'log_fenced'))
+}
+
+function applyPath(to: Metrics, path: PathSnapshot): void {
+  const { accepted, duplicates, sessions, rejected, triggers, decisions } = path
+  const refused = sum(Object.values(rejected))
+  to.takeOver('opportune_events_read_total', accepted + duplicates + refused)
+  to.takeOver('opportune_events_accepted_total', accepted)
+  to.takeOver('opportune_events_duplicate_total', duplicates)
+  to.takeOver('opportune_sessions_closed_total', sessions)
+  for (const [code, count] of Object.entries(rejected))
+    to.takeOver('opportune_events_rejected_total', count, { code })
+  for (const [kind, count] of Object.entries(triggers))
+    to.takeOver('opportune_triggers_total', count, { kind })
+  for (const { action, reason, count } of decisions)
+    to.takeOver('opportune_decisions_total', count, { action, reason })
 }
 
 const TASK_COUNTERS = {

@@ -228,6 +228,18 @@ describe('a copier that does what error classes say', () => {
   })
 })
 
+test('[L1] a member that read everything stands behind the gaps as well', async () => {
+  const log = createSimulatedLog({ markers: true })
+  await log.ensureTopics([topic('in')])
+  const { member } = await join(log, 'm', ['in'])
+  await append(log, tp('in'), 'x')
+  const [batch] = await member.poll(AT_ONCE)
+  const [bounds] = await log.bounds([tp('in')])
+  expect(batch?.nextOffset).toBeLessThan(bounds?.end ?? 0)
+  expect(await member.poll(AT_ONCE)).toEqual([])
+  expect(member.position(tp('in'))).toBe(bounds?.end)
+})
+
 test('the same seed draws the same numbers on every machine', () => {
   const prng = new Prng(42)
   expect([prng.below(1000), prng.below(1000), prng.below(1000)]).toEqual([601, 448, 852])
