@@ -3,6 +3,8 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { ERRORS } from '#engine'
+import { ProfileViewSchema } from '#operators'
+import { metricsReference, topicsReference } from '#sinks'
 import { renderErrors } from './errors.ts'
 import { projectFiles, ROOT, readText } from './files.ts'
 
@@ -106,4 +108,23 @@ test('docs/dependencies.md has one row for every dependency and none besides', (
 
 test('docs/errors.md is the list of the engine', () => {
   expect(readText('docs/errors.md').text).toBe(renderErrors(ERRORS))
+})
+
+test('[SNK-6] docs/metrics.md is the list of the metrics', () => {
+  expect(readText('docs/metrics.md').text).toBe(metricsReference())
+})
+
+test('[SNK-1] docs/schemas.md is what the sink topics declare', () => {
+  expect(readText('docs/schemas.md').text).toBe(topicsReference(ProfileViewSchema))
+})
+
+test('[SNK-6] every declared metric is fed by somebody', () => {
+  const feeders = projectFiles('.ts')
+    .filter((file) => /^(server|sinks)\/src\//.test(file))
+    .filter((file) => !/(\.test|\.fixture|declarations)\.ts$/.test(file))
+    .map((file) => readText(file).text)
+  const unfed = [...metricsReference().matchAll(/^\| `(\w+)` \|/gm)]
+    .map(([, name]) => name ?? '')
+    .filter((name) => !feeders.some((text) => text.includes(`'${name}'`)))
+  expect(unfed).toEqual([])
 })

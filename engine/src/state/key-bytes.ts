@@ -1,9 +1,8 @@
 /**
  * Keys of the checkpoint as bytes, in an order that equals the order in memory (B3).
  *
- * Values: {group: 1 byte, key, 0x00, slot id}: all slots of a key lie side by side, so that a cold
- * customer and a checkpoint touch one page instead of one per operator. Timer index: {due: 8 bytes,
- * key}. A key is written code unit by code unit in the manner of UTF-8 (a surrogate pair becomes two
+ * Rows: {group: 1 byte, key, 0x00}: all slots of a key are one row, so that a cold customer and a
+ * checkpoint look into LMDB once and not once per operator. Timer index: {due: 8 bytes, key}. A key is written code unit by code unit in the manner of UTF-8 (a surrogate pair becomes two
  * three-byte sequences, as in CESU-8), whose byte order is the order of UTF-16 code units; U+0000 is
  * followed by 0xff where a terminator could be meant.
  */
@@ -12,7 +11,7 @@ import { OpportuneError } from '../errors.ts'
 import { type Millis } from '../time.ts'
 import type { DuePosition } from './port.ts'
 
-/** LMDB takes keys up to 1,978 bytes; slot ids and escapes need some of them. */
+/** LMDB takes keys up to 1,978 bytes; escapes need some of them. */
 export const MAX_KEY_BYTES = 1_024
 const TERMINATOR = 0x00
 const ESCAPE = 0xff
@@ -43,15 +42,11 @@ export class KeyBytes {
   readonly #buffer = Buffer.alloc(3 * MAX_KEY_BYTES)
   #end = 0
 
-  /** Without `key`: where the group starts; without `slot`: where the key starts. */
-  value(group: number, key?: string, slot?: string): Buffer {
+  row(group: number, key: string): Buffer {
     this.#buffer[0] = group
     this.#end = 1
-    if (key !== undefined) {
-      this.#units(key, true)
-      this.#buffer[this.#end++] = TERMINATOR
-    }
-    if (slot !== undefined) this.#units(slot, false)
+    this.#units(key, true)
+    this.#buffer[this.#end++] = TERMINATOR
     return this.#buffer.subarray(0, this.#end)
   }
 
@@ -86,14 +81,10 @@ export class KeyBytes {
   }
 }
 
-/** @returns {slot, group, key} of a value's key */
-export function parseValueKey(
-  bytes: Uint8Array,
-): readonly [slot: string, group: number, key: string] {
-  let end = 1
-  while (bytes[end] !== TERMINATOR || bytes[end + 1] === ESCAPE) end++
-  return [readUnits(bytes, end + 1, bytes.length), bytes[0] as number, readUnits(bytes, 1, end)]
-}
+export const parseRowKey = (bytes: Uint8Array): readonly [group: number, key: string] => [
+  bytes[0] as number,
+  readUnits(bytes, 1, bytes.length - 1),
+]
 
 export function parseTimerKey(bytes: Uint8Array): DuePosition {
   const view = asBuffer(bytes)

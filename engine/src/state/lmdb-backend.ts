@@ -12,7 +12,7 @@
  */
 import { type Database, open, type RootDatabase, type RootDatabaseOptionsWithPath } from 'lmdb'
 import { assert, OpportuneError } from '../errors.ts'
-import { KeyBytes, parseTimerKey, parseValueKey } from './key-bytes.ts'
+import { KeyBytes, parseRowKey, parseTimerKey } from './key-bytes.ts'
 import type {
   Change,
   CheckpointBackend,
@@ -112,7 +112,7 @@ class LmdbBackend implements CheckpointBackend {
 
   scan(after?: Place): IterableIterator<StoredEntry> {
     const start =
-      after === undefined ? FIRST_ROW_KEY : Buffer.from(this.#keys.value(after.group, after.key))
+      after === undefined ? FIRST_ROW_KEY : Buffer.from(this.#keys.row(after.group, after.key))
     const rows = this.#parts.rows.getRange({ start })[Symbol.iterator]()
     this.#openIterators++
     return new RowScan(rows, after, () => {
@@ -141,7 +141,7 @@ class LmdbBackend implements CheckpointBackend {
     for (const changes of byKey(slice.changes)) {
       const { group, key } = changes[0] as Change
       const row = this.#writer.changed(this.#row(group, key), changes)
-      const at = this.#keys.value(group, key)
+      const at = this.#keys.row(group, key)
       written.add(row === undefined ? rows.remove(at) : rows.put(at, row))
     }
     for (const { key, from, to } of slice.timers) {
@@ -183,7 +183,7 @@ class LmdbBackend implements CheckpointBackend {
   }
 
   #row(group: number, key: string): Buffer | undefined {
-    return this.#parts.rows.getBinary(this.#keys.value(group, key))
+    return this.#parts.rows.getBinary(this.#keys.row(group, key))
   }
 
   #forget(): void {
@@ -252,7 +252,7 @@ class RowScan implements IterableIterator<StoredEntry> {
   /** The next row's values, the last first. */
   #takeRow(): void {
     const { key, value } = this.#next.value as { key: Buffer; value: Buffer }
-    const [, group, text] = parseValueKey(key)
+    const [group, text] = parseRowKey(key)
     const slots = slotsOf(value).reverse()
     this.#left = slots.map(([slot, bytes]) => [slot, group, text, bytes])
     this.#next = this.#rows.next()
@@ -261,7 +261,7 @@ class RowScan implements IterableIterator<StoredEntry> {
   /** The range starts with the row of the place: what lies at or before it goes. */
   #skip(after: Place): void {
     if (this.#next.done === true) return
-    const [, group, key] = parseValueKey(this.#next.value.key)
+    const [group, key] = parseRowKey(this.#next.value.key)
     if (group !== after.group || key !== after.key) return
     this.#takeRow()
     this.#left = this.#left.filter(([slot]) => slot > after.slot)

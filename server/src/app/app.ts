@@ -14,6 +14,7 @@ import {
   type LogAppender,
   type Millis,
   type OpenedState,
+  OpportuneError,
   type OutgoingRecord,
   openEmbeddedLog,
   type Plan,
@@ -111,6 +112,7 @@ export class App {
       directory: join(options.directory, 'log'),
       durability: options.durability,
       now: options.now,
+      maxRecordBytes: RECORD_BYTES,
     })
     try {
       const app = new App(options, log)
@@ -136,9 +138,12 @@ export class App {
     return this.#failure
   }
 
-  /** Raw calls, as they came in; durable when the promise resolves. */
-  ingest(calls: readonly Uint8Array[], receivedAt: Millis): Promise<void> {
-    return this.#ingests.add(calls, receivedAt)
+  /** Raw calls, as they came in; durable when the promise resolves. @throws log_record_too_large */
+  async ingest(calls: readonly Uint8Array[], receivedAt: Millis): Promise<void> {
+    for (const { length } of calls)
+      if (length > INPUT_BYTES)
+        throw new OpportuneError('log_record_too_large', `A call has ${length} bytes.`)
+    await this.#ingests.add(calls, receivedAt)
   }
 
   async appendImport(records: readonly OutgoingRecord[]): Promise<void> {

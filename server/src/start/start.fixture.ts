@@ -1,5 +1,6 @@
 /** A server of its own on a data directory and a small import, for tests; and one in another process. */
-import { type ChildProcess, fork } from 'node:child_process'
+import { type ChildProcess, fork, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -72,11 +73,30 @@ export async function outcomeOf(directory: string): Promise<RunSummary> {
   }
 }
 
-const CHILD = fileURLToPath(new URL('./start.child.fixture.ts', import.meta.url))
+const CHILD = fileURLToPath(new URL('./start.child.ts', import.meta.url))
+
+const NODE = ['--conditions=source', '--import', createRequire(import.meta.url).resolve('tsx')]
 
 /** The same server in a process of its own, which tells `progress` and `ready`. */
 export const forkServer = (directory: string): ChildProcess =>
-  fork(CHILD, [directory], {
-    execArgv: ['--conditions=source', '--import', createRequire(import.meta.url).resolve('tsx')],
-    stdio: 'ignore',
+  fork(CHILD, [directory], { execArgv: NODE, stdio: 'ignore' })
+
+/**
+ * The same where no file may grow beyond a size, as on a full disk.
+ * @param blocks of 512 bytes
+ * @returns the code of what it died of
+ */
+export async function starvedServer(directory: string, blocks: number): Promise<string> {
+  const limited = ['-c', `ulimit -f ${blocks}; exec "$@"`, 'sh']
+  const child = spawn('sh', [...limited, process.execPath, ...NODE, CHILD, directory], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    // Its cache is a file as well.
+    env: { ...process.env, TSX_DISABLE_CACHE: '1' },
   })
+  let said = ''
+  child.stdout.on('data', (chunk: Buffer) => {
+    said += chunk.toString()
+  })
+  await once(child, 'close')
+  return said.trim()
+}

@@ -103,6 +103,8 @@ class Product {
     this.#done = new Promise((resolve, reject) => {
       this.#finish = (error) => (error === undefined ? resolve() : reject(error))
     })
+    // Whoever waits for it hears of it; that nobody does yet is no crash.
+    this.#done.catch(() => {})
   }
 
   static async start(options: StartOptions, io: StartIo) {
@@ -121,7 +123,7 @@ class Product {
     )
     const product = new Product(options, io, firstImport)
     product.#stage.set(stage)
-    failed = (error) => product.#finish(error)
+    failed = (error) => product.#fail(error)
     try {
       const { url, writeKey } = await product.#open(stage)
       product.#ready = product.#getReady(stage, { url, writeKey })
@@ -184,7 +186,7 @@ class Product {
       await stage.decisions.follow()
       for (const line of welcomeOf(stage, this.#options, greeting)) this.#io.out(line)
     } catch (error) {
-      this.#finish(error)
+      this.#fail(error)
     }
   }
 
@@ -216,7 +218,7 @@ class Product {
     this.#stage.set(null)
     await stage.close()
     syncData(this.#options.directory)
-    const onFailure = (error: unknown): void => this.#finish(error)
+    const onFailure = (error: unknown): void => this.#fail(error)
     const next = await Stage.open(appOptions(this.#options, { import: false, onFailure }))
     this.#stage.set(next)
     next.app.run()
@@ -255,12 +257,17 @@ class Product {
   }
 
   stop(): Promise<void> {
-    this.#stopped ??= this.#stop()
+    this.#stopped ??= this.#stop([])
     return this.#stopped
   }
 
+  /** Stops what still runs, and tells the cause then: the process can leave. */
+  #fail(error: unknown): void {
+    this.#stopped ??= this.#stop([error])
+  }
+
   /** Each part is stopped whatever becomes of the others; the first failure is told. */
-  async #stop(): Promise<void> {
+  async #stop(failures: unknown[]): Promise<void> {
     this.#askToStop()
     this.#firstImport.stop()
     const steps: readonly (() => Promise<unknown> | undefined)[] = [
@@ -270,7 +277,6 @@ class Product {
       () => this.#stage.found?.close(),
       () => removeServerFile(this.#options.directory),
     ]
-    const failures: unknown[] = []
     for (const step of steps)
       try {
         await step()

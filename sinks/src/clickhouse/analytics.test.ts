@@ -179,9 +179,9 @@ describe('analytics', () => {
     expect(first.health().state).toBe('stopped')
 
     const second = start('db')
+    await recovered(second)
     // One database has one process: a third has to wait until the second is gone.
     const third = start('db')
-    await recovered(second)
     expect(await tables(second)).toEqual(before)
     expect(second.health().loading?.stats).toMatchObject({ records: 0, repaired: 0 })
     await appendShop(log, [30, 40])
