@@ -60,6 +60,14 @@ const UNWRITTEN_BYTES = 48 << 20
 /** A commit to disk blocks for a millisecond or so; waiting for a few more records is cheaper. */
 const LINGER_MS = 4
 
+/** Largest record from outside. */
+const INPUT_BYTES = 1 << 20
+/**
+ * Largest record on the log: what is derived from one from outside is larger, with its envelope, and as
+ * a dead letter in base64. Without that room a record that may come in could not be got rid of.
+ */
+const RECORD_BYTES = 4 * INPUT_BYTES
+
 export class App {
   readonly plan: Plan
   readonly log: EmbeddedLog
