@@ -1,6 +1,7 @@
 /** Everything that a producer may get wrong, with the code that says so. */
 
 export const NOW = Date.UTC(2026, 10, 20, 12)
+const AT = new Date(NOW).toISOString()
 
 const call = (over: object): string =>
   JSON.stringify({ type: 'track', event: 'Product Viewed', userId: 'ann', ...over })
@@ -70,6 +71,13 @@ export const BAD_RECORDS: readonly BadRecord[] = [
     code: 'too_many_properties',
   },
   {
+    name: 'an abyss',
+    bytes: bytes(
+      call({}).replace('}', `,"properties":${'{"a":'.repeat(150_000)}1${'}'.repeat(150_001)}`),
+    ),
+    code: 'too_deep',
+  },
+  {
     name: 'a deep well',
     bytes: bytes(call({}).replace('}', `,"properties":${'{"a":'.repeat(200)}1${'}'.repeat(201)}`)),
     code: 'too_deep',
@@ -81,12 +89,12 @@ export const ODD_RECORDS: readonly { readonly name: string; readonly bytes: Buff
   {
     name: '__proto__ keys',
     bytes: bytes(
-      '{"type":"track","event":"X","userId":"ann","messageId":"proto","__proto__":{"userId":"eve"},"properties":{"__proto__":{"admin":true},"constructor":{"prototype":1}}}',
+      '{"type":"track","event":"X","userId":"ann","messageId":"proto","timestamp":"2026-11-20T12:00:00.000Z","__proto__":{"userId":"eve"},"properties":{"__proto__":{"admin":true},"constructor":{"prototype":1}}}',
     ),
   },
   {
     name: 'an event that nobody knows',
-    bytes: bytes(call({ event: 'Ünbekannt ☃', messageId: 'unknown-name' })),
+    bytes: bytes(call({ event: 'Ünbekannt ☃', messageId: 'unknown-name', timestamp: AT })),
   },
   {
     name: 'a huge but finite number',
@@ -94,6 +102,7 @@ export const ODD_RECORDS: readonly { readonly name: string; readonly bytes: Buff
       call({
         event: 'Order Completed',
         messageId: 'huge',
+        timestamp: AT,
         properties: { order_id: 'o-huge', revenue: 1e308 },
       }),
     ),
@@ -104,6 +113,7 @@ export const ODD_RECORDS: readonly { readonly name: string; readonly bytes: Buff
       call({
         event: 'Order Completed',
         messageId: 'negative',
+        timestamp: AT,
         properties: { order_id: 'o-neg', revenue: -5 },
       }),
     ),

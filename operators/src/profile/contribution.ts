@@ -9,7 +9,7 @@
 import { days, type Millis } from '#engine'
 import { lastBucket } from './buckets.ts'
 import { activeDaysSum } from './engagement.ts'
-import { orderTotals } from './orders.ts'
+import { yearTotals } from './orders.ts'
 import { daysBetween } from './rfm.ts'
 import type { ProfileState } from './state.ts'
 
@@ -29,7 +29,7 @@ export const nextMidnight = (now: Millis): Millis => (Math.floor(now / days(1)) 
 /** The state's contribution; null where there is none (C5). */
 export function contributionAt(state: ProfileState, midnight: Millis): Contribution | null {
   const asOf = midnight - 1
-  const totals = orderTotals(state.orders, asOf, midnight)
+  const totals = yearTotals(state.orders, asOf, midnight)
   const activity = (window: number): number =>
     activeDaysSum(state.engagement, { now: asOf, window, until: midnight })
   if (totals.yearOrders === 0 && activity(90) === 0) return null

@@ -238,6 +238,36 @@ export function orderTotals(
   return { orders: count, revenue, net, firstAt, lastAt, yearOrders, yearNet }
 }
 
+/**
+ * Of `orderTotals` what is asked of every customer every midnight: from the newest order back, as far
+ * as the 12 months go, and without the rest of the sums.
+ */
+export function yearTotals(
+  orders: Orders,
+  now: Millis,
+  until: Millis,
+): Pick<OrderTotals, 'lastAt' | 'yearOrders' | 'yearNet'> {
+  const from = bucketOf(now, days(1)) - YEAR_DAYS + 1
+  const begin = from * days(1)
+  const range = { from, until: until / days(1), width: DAY_ROW }
+  const folded = orders.days.length > 0
+  let yearOrders = folded ? sumOf(orders.days, range, 1) : 0
+  let yearNet = folded ? sumOf(orders.days, range, 2) : 0
+  let lastAt: Millis | null = null
+  for (let i = orders.recent.length - 1; i >= 0; i--) {
+    const order = orders.recent[i] as Order
+    const at = timeOf(order)
+    if (at >= until) continue
+    if (at < begin && lastAt !== null) break
+    const counts = isOrder(order)
+    if (counts) lastAt ??= at
+    if (at < begin) continue
+    yearNet += netOf(order)
+    if (counts) yearOrders++
+  }
+  return { lastAt, yearOrders, yearNet }
+}
+
 const uniteCategories = (a: readonly string[], b: readonly string[]): readonly string[] =>
   b.every((category) => a.includes(category))
     ? a

@@ -30,14 +30,46 @@ function parseLine(line: Line): ImportedCall | RejectionCode {
   if (isTooLong(line)) return 'too_large'
   if (!isUtf8(line.bytes)) return 'not_utf8'
   const text = line.bytes.toString()
+  if (text.length > 2 * MAX_DEPTH && isDeeper(text, MAX_DEPTH)) return 'too_deep'
   let value: unknown
   try {
     value = JSON.parse(line.number === 1 && text.startsWith(BOM) ? text.slice(1) : text)
   } catch {
     return 'not_json'
   }
+  // Written again it would be null, and pass for a value that was left out.
+  if (MAY_OVERFLOW.test(text) && !allFinite(value)) return 'bad_number'
   const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
   return isObject ? (value as ImportedCall) : 'not_an_object'
+}
+
+/** Much more than the router takes, and less than what ends a recursion. */
+const MAX_DEPTH = 1_000
+
+/** Whether brackets outside of strings open more than `most` deep. */
+function isDeeper(text: string, most: number): boolean {
+  let depth = 0
+  let quoted = false
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i]
+    if (quoted) {
+      if (c === '\\') i++
+      else if (c === '"') quoted = false
+    } else if (c === '"') quoted = true
+    else if (c === '{' || c === '[') {
+      if (++depth > most) return true
+    } else if (c === '}' || c === ']') depth--
+  }
+  return false
+}
+
+/** The only numbers that JSON can spell and this machine cannot hold. */
+const MAY_OVERFLOW = /\d[eE]\+?\d{3}|\d{309}/
+
+function allFinite(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isFinite(value)
+  if (typeof value !== 'object' || value === null) return true
+  return Object.values(value).every(allFinite)
 }
 
 /** ms since 1970; undefined unless the value is an ISO time with a zone, which alone is unambiguous. */

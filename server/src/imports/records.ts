@@ -34,6 +34,7 @@ export type RejectionCode =
   | 'not_json'
   | 'not_an_object'
   | 'too_large'
+  | 'too_deep'
   | 'unclosed_quote'
   | 'wrong_columns'
   | 'bad_number'

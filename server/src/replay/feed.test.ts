@@ -126,4 +126,31 @@ describe('feeding a file', () => {
       expect(topic.records).toEqual(whole.records)
     }
   })
+
+  test('[D5] times that the router refuses move nobody else, and none at all is long ago', async () => {
+    const timed = (timestamp: string): ImportRecord => ({
+      kind: 'call',
+      line: 1,
+      call: { type: 'track', timestamp },
+    })
+    const topic = await run([
+      timed('yesterday'),
+      call(START),
+      timed('1970-01-01T00:00:00Z'),
+      timed('2100-01-01T00:00:00Z'),
+      call(START + 1_000),
+    ])
+    const times = topic.records.filter((it) => it.key === null).map((it) => it.timestamp)
+    expect(times).toEqual([Date.UTC(2000, 0, 1), START, START, START, START + 1_000])
+    expect(topic.log.filter((it) => it === 'still')).toHaveLength(1)
+  })
+
+  test('[D2] a gap of many years costs no more than one of somewhat over a year', async () => {
+    const gap = async (length: number) => run([call(START), call(START + length)])
+    const stills = (topic: Topic) => topic.log.filter((it) => it === 'still').length
+    expect(stills(await gap(days(390)))).toBeGreaterThan(380)
+    const long = await gap(days(20_000))
+    expect(stills(long)).toBeLessThan(410)
+    expect(long.records.at(-1)?.timestamp).toBe(START + days(20_000))
+  })
 })

@@ -63,8 +63,12 @@ type Step = { readonly record: OutgoingRecord } | { readonly settle: true }
 const DAY = days(1)
 /** After a midnight, and before its cut points come into force. */
 const STAND_STILL = minutes(30)
+/** After so long without an event nobody counts for the cut points any more: no midnight makes any. */
+const LONG_SILENCE = days(400)
 const LINKS_REMEMBERED = 100_000
+/** Of events without a time, before any has one; and the bounds of what the router takes. */
 const LONG_AGO = Date.UTC(2000, 0, 1)
+const FAR_AWAY = Date.UTC(2100, 0, 1)
 
 export async function feed(
   records: AsyncIterable<readonly ImportRecord[]>,
@@ -107,10 +111,10 @@ class FeedPlan {
   *steps(record: ImportRecord): Generator<Step> {
     this.read++
     if (record.kind === 'rejected') {
-      yield { record: this.#record(Buffer.from(record.bytes), this.time ?? 0) }
+      yield { record: this.#record(Buffer.from(record.bytes), this.time ?? LONG_AGO) }
       return
     }
-    const at = Math.max(timeOf(record.call['timestamp']) ?? this.time ?? 0, this.time ?? 0)
+    const at = Math.max(timeOf(record.call['timestamp']) ?? LONG_AGO, this.time ?? LONG_AGO)
     yield* this.#moveTo(at)
     const crosses = this.#crosses(record.call)
     if (crosses) yield { settle: true }
@@ -120,10 +124,11 @@ class FeedPlan {
 
   *finish(): Generator<Step> {
     if (this.time !== null) yield* this.#moveTo(this.time + (this.#options.tail ?? 0))
-    if (!this.#live) yield control({ live: true }, this.time ?? 0)
-    yield control({ mark: this.time ?? 0 }, this.time ?? 0)
+    const at = this.time ?? LONG_AGO
+    if (!this.#live) yield control({ live: true }, at)
+    yield control({ mark: at }, at)
     yield { settle: true }
-    if (this.#options.end === true) yield control({ end: true }, this.time ?? 0)
+    if (this.#options.end === true) yield control({ end: true }, at)
   }
 
   /** Lets time go on to `at`, standing still once a day on the way. */
@@ -132,7 +137,7 @@ class FeedPlan {
     this.time = at
     const { liveFrom } = this.#options
     const goesLive = !this.#live && (liveFrom === undefined || at >= liveFrom)
-    if (from !== null) yield* this.#midnights(from, at)
+    if (from !== null && from > LONG_AGO) yield* this.#midnights(from, at)
     if (!goesLive) return
     this.#live = true
     if (liveFrom !== undefined && from !== null)
@@ -145,6 +150,7 @@ class FeedPlan {
     for (; at <= to; at += DAY) {
       yield control({ mark: at }, at)
       yield { settle: true }
+      if (at - from > LONG_SILENCE) at += Math.floor((to - at) / DAY) * DAY
     }
   }
 
@@ -223,8 +229,9 @@ const controlRecord = (order: object, timestamp: Millis): OutgoingRecord => ({
   timestamp,
 })
 
+/** Null where there is none that the router would take: what it refuses must not move time for others. */
 function timeOf(value: unknown): Millis | null {
   if (typeof value !== 'string' && typeof value !== 'number') return null
   const at = typeof value === 'number' ? value : Date.parse(value)
-  return Number.isFinite(at) ? at : null
+  return at >= LONG_AGO && at < FAR_AWAY ? at : null
 }
