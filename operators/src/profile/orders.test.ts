@@ -11,6 +11,7 @@ import {
   refundOrder,
   uniteOrders,
   writeOrders,
+  yearTotals,
 } from './orders.ts'
 
 const NOW = Date.UTC(2026, 5, 1)
@@ -102,6 +103,13 @@ describe('totals', () => {
     })
   })
 
+  test('[C4] [P4] the totals of a year count orders that were folded away', () => {
+    const orders = run(Array.from({ length: 250 }, (_, n) => place(`${n}`, 300 - n, 100)))
+    const { lastAt, yearOrders, yearNet } = orderTotals(orders, NOW - 1, NOW)
+    expect(yearOrders).toBe(250)
+    expect(yearTotals(orders, NOW - 1, NOW)).toEqual({ lastAt, yearOrders, yearNet })
+  })
+
   test('[PRO-2] [P4] 250 orders: 100 are kept, every total is as if all were', () => {
     const ops = Array.from({ length: 250 }, (_, i) => place(`o${i}`, i * 2, 100 + i))
     const orders = run(ops)
@@ -146,6 +154,17 @@ describe('order of arrival', () => {
         const [x, y, z] = [run(a), run(b), run(c)]
         expect(uniteOrders(uniteOrders(x, y, NOW), z, NOW)).toEqual(whole)
         expect(uniteOrders(z, uniteOrders(y, x, NOW), NOW)).toEqual(whole)
+      }),
+    )
+  })
+
+  test('[C4] [P5] the totals of a year, asked for alone, are those of all totals', () => {
+    fc.assert(
+      fc.property(ops, fc.nat(500), (list, ago) => {
+        const orders = run(list)
+        const midnight = NOW - days(ago)
+        const { lastAt, yearOrders, yearNet } = orderTotals(orders, midnight - 1, midnight)
+        expect(yearTotals(orders, midnight - 1, midnight)).toEqual({ lastAt, yearOrders, yearNet })
       }),
     )
   })
