@@ -49,7 +49,7 @@ export const ERRORS = {
   frame_corrupt: entry('fatal', 'An internal frame does not decode.', 'The topic was written by something else or the disk lies; restore from a savepoint.'),
   frame_version: entry('refused', 'A frame was written by a newer release.', 'Upgrade this process.'),
   // engine: state
-  state_vanished: entry('refused', 'State exists for an operator that the topology no longer has.', 'Bring the operator back, or drop its state on purpose with --drop-state ID.'),
+  state_vanished: entry('refused', 'State exists for an operator that the topology no longer has.', 'Bring the operator back, or drop its state on purpose (dropState of the worker).'),
   state_version: entry('refused', 'Stored state has a version without a migration.', 'Add the migration, or drop the state on purpose.'),
   state_mismatch: entry('fatal', 'The changelog and the committed position disagree.', 'Restore from a savepoint; report how it came about.'),
   state_corrupt: entry('fatal', 'A stored state value does not decode.', 'Wipe the state directory: it is rebuilt from the changelog.'),

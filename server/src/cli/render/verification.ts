@@ -1,17 +1,9 @@
 /** What replaying a recorded run came to. */
+import type { Verification } from '../../savepoint/index.ts'
 import { figuresText } from './figures.ts'
 
-export interface ReplayVerification {
-  readonly records: number
-  readonly outputs: number
-  readonly equal: number
-  readonly different: number
-  readonly missing: number
-  readonly extra: number
-  readonly state_equal: boolean
-  readonly build_recorded: string
-  readonly build_now: string
-}
+/** What the verdict rests on. */
+type ReplayVerification = Omit<Verification, 'differences'>
 
 export const isExact = (result: ReplayVerification): boolean =>
   result.different + result.missing + result.extra === 0 && result.state_equal
