@@ -14,6 +14,9 @@
  *    learn the truth from `committed()` after a restart.
  * L5 `claimed`, `revoked` and `lost` are told apart: on revoke the running epoch may still commit,
  *    on lost it may not.
+ * L6 Where a log lets epochs overlap, at most one is open while another is being committed, and it
+ *    commits only if that one did. Where a log lets an epoch read what is not committed yet, that epoch
+ *    commits only if it was committed under the very offsets that were read.
  */
 
 export interface TopicPartition {
@@ -96,10 +99,24 @@ export interface PollLimits {
 export interface EpochTransaction {
   write(topic: string, partition: number, records: readonly OutgoingRecord[]): void
   /**
+   * What this epoch, and the one before it while that is being committed, wrote to a partition of the
+   * member's: from the member's position on, under the offsets that it will have. The position moves
+   * behind it. undefined: there is nothing, or something else stands in front of it, or the log does not
+   * know offsets before a commit. Should they come out different, `commit` raises log_abortable (L6).
+   */
+  readAhead?(partition: TopicPartition): LogBatch | undefined
+  /** Moves a partition that was read ahead: in place of what `begin` was told of it, or beside it. */
+  moveTo?(position: EpochPosition): void
+  /**
    * Makes writes and positions durable and visible in one step.
    * @throws log_retriable (repeat commit), log_abortable (call abort), log_fenced, log_commit_unknown
    */
   commit(): Promise<void>
+  /**
+   * After `commit` was called: resolves when what is left of it happens beside this thread, or when it
+   * is over. Who keeps the thread busy before that only delays the commit.
+   */
+  aside?(): Promise<void>
   abort(): Promise<void>
 }
 
@@ -115,6 +132,8 @@ export interface MemberListener {
 /** A process's share in consuming: group membership and the right to commit epochs. */
 export interface LogMember {
   readonly id: string
+  /** Whether `begin` may be called while the commit of the epoch before is running (L6). */
+  readonly overlaps?: boolean
   subscribe(topics: readonly string[], listener: MemberListener): Promise<void>
   /** At most one batch per partition; partitions are served fairly; paused ones are left out. */
   poll(limits: PollLimits): Promise<readonly LogBatch[]>

@@ -14,7 +14,10 @@ export interface Running {
   readonly state: OpenedState | null
   readonly slots: readonly SlotSpec[]
   layout: Layout
+  /** The committed one. */
   position: number
+  /** Behind what was processed, committed or not. */
+  reached: number
   /** Up to here the changelog is this task's or a former owner's: the next checkpoint's offset. */
   covered: number
   /** Where the changelog ended when it was last looked at; proven by the next commit. */
@@ -45,6 +48,7 @@ export function openRunning(stage: Stage, at: TopicPartition, options: Options):
     slots,
     layout: [],
     position: 0,
+    reached: 0,
     covered: 0,
     seen: 0,
     checkpointing: null,
@@ -59,7 +63,7 @@ export async function restoreRunning(
   options: Options,
 ): Promise<void> {
   const { task, slots, state } = running
-  running.position = committed?.offset ?? 0
+  running.position = running.reached = committed?.offset ?? 0
   running.covered = running.seen = await changelogEnd(task, options)
   running.layout = await restoreTask({
     task,

@@ -12,11 +12,11 @@
  *    becomes a dead letter with its bytes and position. Errors that are not about the record stop
  *    the task.
  * E4 `abort` restores state, timers, clock, broadcasts, chains and marks to what the last commit
- *    left.
+ *    left, whatever was sealed since.
  * E5 Results do not depend on where slices begin and end.
  */
 import { rangeReader } from '../codec/codec.ts'
-import { findError, OpportuneError } from '../errors.ts'
+import { assert, findError, OpportuneError } from '../errors.ts'
 import { type FrameEntry, FrameReader } from '../frame/frame.ts'
 import type { LogBatch } from '../log/port.ts'
 import type { KeyEntry, KeyedStore, Timer } from '../state/port.ts'
@@ -63,6 +63,7 @@ export class Task implements ContextHost {
     handOvers: 0,
   }
   readonly source: SourceTime | null
+  /** Of the last seal. */
   epoch = 0
   #shared = new Map<string, unknown>()
   readonly #clock: TaskClock
@@ -78,6 +79,8 @@ export class Task implements ContextHost {
   #timerBudget = 0
   #changedShared = new Set<string>()
   #committed: TaskState
+  /** What the epochs that are sealed and not committed yet left, oldest first. */
+  #sealed: TaskState[] = []
 
   constructor(options: TaskOptions) {
     const { stage, partition } = options
@@ -152,17 +155,22 @@ export class Task implements ContextHost {
     this.#settleMark()
   }
 
-  /** Ends the slice. What it returns must be committed together with the slice's position. */
+  /**
+   * Ends the slice. What it returns must be committed together with the slice's position. Another slice
+   * may be run before that, and sealed.
+   */
   seal(): { readonly outputs: OutgoingBatch[]; readonly changes: readonly Change[] } {
-    this.epoch++
     const outputs = this.#outputs.seal()
-    const sealed = this.store.sealEpoch(this.epoch)
+    const sealed = this.store.sealEpoch(this.epoch + 1)
+    this.epoch++
     const state = this.#taskState()
+    this.#sealed.push(state)
     const changes: Change[] = [...sealed.changes]
     for (const id of this.#changedShared) {
       const value = Buffer.from(JSON.stringify(this.#shared.get(id) ?? null))
       changes.push({ slot: broadcastSlot(id), group: 0, key: this.id, value })
     }
+    this.#changedShared = new Set()
     changes.push({ slot: TASK_SLOT, group: 0, key: this.id, value: encodeTaskState(state) })
     return { outputs, changes }
   }
@@ -171,15 +179,19 @@ export class Task implements ContextHost {
     return this.#outputs.deadLetters.splice(0)
   }
 
+  /** The oldest sealed epoch is committed. */
   promote(): void {
-    this.store.promote(this.epoch)
-    this.#changedShared = new Set()
-    this.#committed = this.#taskState()
+    const state = this.#sealed.shift()
+    assert(state !== undefined, 'what is promoted was sealed')
+    this.store.promote(state.epoch)
+    this.#committed = state
   }
 
   /** Back to the last commit. The caller seeks the partition back as well. */
   abort(): void {
-    this.store.abort(this.epoch)
+    this.store.abort(this.epoch + 1)
+    for (let state = this.#sealed.pop(); state !== undefined; state = this.#sealed.pop())
+      this.store.abort(state.epoch)
     this.#outputs.discard()
     this.#changedShared = new Set()
     this.#adopt(this.#committed)

@@ -87,6 +87,8 @@ export class Plant {
       build: 'test',
       now: () => 0,
       slice: { maxRecords: 100, maxBytes: 1 << 20 },
+      // One hop an epoch, so that a test can say what is in which.
+      readAhead: false,
       openState: (task, slots) => {
         const backend = this.disk(task, id)
         return {

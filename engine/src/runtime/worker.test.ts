@@ -325,23 +325,29 @@ describe('partitions on the move', () => {
     expect(summary(await p.totals())).toEqual(allAt(4))
   })
 
-  test('[R5] [SYS-1] losses, revokes and failures at any moment leave everything exactly once', async () => {
-    const points = ['write:lost', 'poll:lost', 'commit:lost', 'begin:revoke', 'commit:abortable']
-    for (let seed = 1; seed <= 8; seed++) {
-      const p = fresh()
-      const [one, two] = [await p.start(), await p.start({ id: 'two' })]
-      for (let n = 0; n < 12; n++) {
-        p.arm(points[(seed * 7 + n * 5 + ((n * seed) % 3)) % points.length] as FaultPoint)
-        await p.say(n % 2, ...WORDS)
+  test.each([
+    ['one hop an epoch', false],
+    ['both hops in one', true],
+  ])(
+    '[R5] [SYS-1] losses, revokes and failures at any moment leave everything exactly once, %s',
+    async (_, readAhead) => {
+      const points = ['write:lost', 'poll:lost', 'commit:lost', 'begin:revoke', 'commit:abortable']
+      for (let seed = 1; seed <= 8; seed++) {
+        const p = fresh()
+        const [one, two] = [await p.start({ readAhead }), await p.start({ id: 'two', readAhead })]
+        for (let n = 0; n < 12; n++) {
+          p.arm(points[(seed * 7 + n * 5 + ((n * seed) % 3)) % points.length] as FaultPoint)
+          await p.say(n % 2, ...WORDS)
+          await settle(one, two)
+        }
+        await expect.poll(() => one.tasks.length + two.tasks.length).toBe(4)
         await settle(one, two)
+        expect(p.log.faults.length, `seed ${seed}`).toBeGreaterThan(8)
+        expect(summary(await p.totals()), `seed ${seed}`).toEqual(allAt(12))
+        await p.close()
       }
-      await expect.poll(() => one.tasks.length + two.tasks.length).toBe(4)
-      await settle(one, two)
-      expect(p.log.faults.length, `seed ${seed}`).toBeGreaterThan(8)
-      expect(summary(await p.totals()), `seed ${seed}`).toEqual(allAt(12))
-      await p.close()
-    }
-  })
+    },
+  )
 })
 
 test('[R6] stopping finishes, commits and checkpoints, so that the next start reads nothing', async () => {

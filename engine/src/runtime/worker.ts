@@ -1,27 +1,24 @@
 /**
  * A worker: one process's share of a topology. It claims partitions, restores their tasks, and turns
- * slices into committed epochs, one after the other, for as long as it runs.
+ * slices into committed epochs for as long as it runs.
  *
- * R1 One epoch covers the slices of all its tasks: outputs, changelogs, dead letters and positions
- *    become visible in one step or not at all.
+ * R1, R4, R9, R10 See `epochs.ts`.
  * R2 A task starts only when its changelog ends with the epoch that its position was committed with.
  * R3 After a commit whose outcome is unknown nothing more is written: the worker stops, and the next
  *    start learns the truth from the committed position.
- * R4 An abort takes every task of the epoch back to its last commit and runs the slices again.
  * R5 Partitions that are revoked finish their running epoch first; lost ones drop it.
  * R6 `stop` finishes, commits and checkpoints.
  */
-import { ByteWriter } from '../codec/bytes.ts'
-import { assert, findError, OpportuneError } from '../errors.ts'
+import { assert, OpportuneError } from '../errors.ts'
 import type { EventLog, LogBatch, LogMember } from '../log/port.ts'
 import { partitionKey } from '../log/port.ts'
 import type { CheckpointBackend, KeyedState, Layout, SlotSpec } from '../state/index.ts'
 import type { Millis } from '../time.ts'
 import type { Plan } from '../topology/plan.ts'
-import { changesToRecords } from './changelog.ts'
 import { Checkpoints } from './checkpoints.ts'
+import { Epochs } from './epochs.ts'
 import { Ownership } from './ownership.ts'
-import { changelogOf, type Running } from './running.ts'
+import type { Running } from './running.ts'
 import { type SliceLimits, SliceSize } from './slice-size.ts'
 import type { Task } from './task.ts'
 import { encodeWhole } from './task-state.ts'
@@ -58,6 +55,8 @@ export interface WorkerOptions {
    * little latency. Default 0.
    */
   readonly lingerMs?: Millis
+  /** Whether tasks read what others write in the same epoch where the log can tell (R10); default yes. */
+  readonly readAhead?: boolean
   readonly checkpointEveryMs?: Millis
   /** State to drop on purpose when the topology no longer has it. */
   readonly dropState?: readonly string[]
@@ -84,29 +83,19 @@ export interface OpenedState {
   readonly backend: CheckpointBackend
 }
 
-const RETRIES = 5
-const NOTHING: ReadonlyMap<Running, undefined> = new Map()
-
 export class Worker {
   readonly #options: WorkerOptions
   readonly #checkpoints: Checkpoints
   readonly #ownership: Ownership
+  readonly #epochs: Epochs
   readonly #sliceSize = new SliceSize()
-  readonly #scratch = new ByteWriter(64 * 1024)
   #member: LogMember | null = null
   #stopping = false
-  #aborts = 0
+  #restoreMs = 0
   #loop: Promise<void> | null = null
   #lastTick = 0
   /** What a claim or a checkpoint in the background died of. */
   #failure: unknown = null
-  /** Whoever asked for the time between two epochs, one after the other. */
-  #turn: Promise<void> = Promise.resolve()
-  /** The epoch that runs; null between two epochs. */
-  #inFlight: Promise<void> | null = null
-  #slices: ReadonlyMap<Running, LogBatch | undefined> = NOTHING
-  /** Epochs committed, records in, commits aborted: for metrics. */
-  readonly stats = { epochs: 0, records: 0, aborts: 0, restoreMs: 0 }
 
   constructor(options: WorkerOptions) {
     this.#options = options
@@ -118,12 +107,23 @@ export class Worker {
       options,
       checkpoints: this.#checkpoints,
       member: () => this.#joined,
-      betweenEpochs: () => this.#betweenEpochs(),
+      betweenEpochs: () => this.#epochs.settled(),
       restored: (ms) => {
-        this.stats.restoreMs += ms
+        this.#restoreMs += ms
       },
       fail,
     })
+    this.#epochs = new Epochs({
+      options,
+      running: () => this.#running.values(),
+      owns: (running) => this.#ownership.owns(running),
+      timers: () => this.#sliceSize.limits.maxRecords,
+    })
+  }
+
+  /** Epochs committed, records in, commits aborted, time spent on restoring: for metrics. */
+  get stats() {
+    return { ...this.#epochs.stats, restoreMs: this.#restoreMs }
   }
 
   get tasks(): readonly Task[] {
@@ -149,6 +149,7 @@ export class Worker {
   async stop(): Promise<void> {
     this.#stopping = true
     await this.#loop?.catch(() => {})
+    await this.#epochs.settled()
     await this.#ownership.close()
     for (const running of this.#running.values()) await this.#checkpoints.take(running)
     await this.#member?.close()
@@ -162,7 +163,7 @@ export class Worker {
     while (!this.#stopping) {
       const started = performance.now()
       const backlog = this.tasks.some((task) => task.backlog)
-      const records = await this.cycle(backlog ? 0 : tick)
+      const records = await this.advance(backlog ? 0 : tick)
       if (records === 0 && !backlog) continue
       // A log that commits in the same turn would never let anything else of this process run.
       const { maxRecords } = this.#options.slice ?? this.#sliceSize.limits
@@ -172,15 +173,25 @@ export class Worker {
     }
   }
 
-  /** One poll and, where there is work, one epoch. @returns records processed */
+  /** One poll and, where there is work, one epoch, committed or taken back. @returns records read */
   async cycle(waitMs: Millis): Promise<number> {
+    const records = await this.advance(waitMs)
+    await this.#epochs.settled()
+    this.#raiseFailure()
+    return records
+  }
+
+  /** The same, but the epoch's commit may still be running. */
+  async advance(waitMs: Millis): Promise<number> {
+    const epochs = this.#epochs
     const member = this.#joined
     this.#raiseFailure()
     const wall = this.#options.now()
     // Before anything is read: a source that has nothing must not hold back one that has.
-    await this.#run(member, await this.#idleSources(wall))
+    await epochs.run(member, await this.#idleSources(wall), epochs.stats.aborts)
+    const { aborts } = epochs.stats
     const limits = this.#options.slice ?? this.#sliceSize.limits
-    const halved = Math.max(1, Math.floor(limits.maxRecords / 2 ** Math.max(0, this.#aborts - 2)))
+    const halved = Math.max(1, Math.floor(limits.maxRecords / 2 ** Math.max(0, epochs.aborts - 2)))
     const batches = await member.poll({ maxRecords: halved, maxBytes: limits.maxBytes, waitMs })
     const slices = new Map<Running, LogBatch | undefined>()
     for (const batch of batches) {
@@ -189,11 +200,12 @@ export class Worker {
     }
     // Where nothing came the log may have passed gaps in the offsets: they are not work that waits.
     for (const running of this.#running.values())
-      if (!slices.has(running)) running.position = member.position(running.at)
+      if (!slices.has(running) && !epochs.has(running))
+        running.position = running.reached = member.position(running.at)
     for (const running of this.#running.values())
       if (running.task.backlog && !slices.has(running)) slices.set(running, undefined)
     const polled = this.#options.now()
-    await this.#run(member, slices)
+    await epochs.run(member, slices, aborts)
     this.#sliceSize.learn(
       this.#options.now() - polled,
       batches,
@@ -205,51 +217,21 @@ export class Worker {
     return records
   }
 
-  async #run(member: LogMember, slices: ReadonlyMap<Running, LogBatch | undefined>): Promise<void> {
-    if (slices.size === 0) return
-    await this.#turn
-    let done = (): void => {}
-    this.#inFlight = new Promise((resolve) => {
-      done = resolve
-    })
-    this.#slices = slices
-    try {
-      await this.#epoch(member, slices)
-    } finally {
-      this.#inFlight = null
-      this.#slices = NOTHING
-      done()
-    }
-  }
-
-  async #betweenEpochs(): Promise<void> {
-    while (this.#inFlight !== null) await this.#inFlight
-  }
-
   /**
    * Does something between two epochs: all it sees is of one moment, and committed. The stream waits
    * until it is done.
    */
-  async between<T>(work: (tasks: readonly CommittedTask[]) => Promise<T>): Promise<T> {
-    const turn = this.#turn
-    let done = (): void => {}
-    this.#turn = new Promise((resolve) => {
-      done = resolve
-    })
-    try {
-      await turn
-      await this.#betweenEpochs()
-      return await work(
+  between<T>(work: (tasks: readonly CommittedTask[]) => Promise<T>): Promise<T> {
+    return this.#epochs.between(() =>
+      work(
         [...this.#running.values()].map(({ task, position, layout }) => ({
           task,
           position,
           layout,
           whole: encodeWhole(task.committed),
         })),
-      )
-    } finally {
-      done()
-    }
+      ),
+    )
   }
 
   /** Lets sources that were read to their end tell the time; at most once a tick. */
@@ -263,100 +245,12 @@ export class Worker {
     for (const [i, running] of sources.entries()) {
       const source = running.task.source
       const gone = !this.#ownership.owns(running)
-      if (source === null || gone || running.position < (bounds[i]?.end ?? 0)) continue
+      if (source === null || gone || running.reached < (bounds[i]?.end ?? 0)) continue
       const before = source.mark
       source.atEnd(wall)
       if (source.mark !== before) moved.set(running, undefined)
     }
     return moved
-  }
-
-  async #epoch(
-    member: LogMember,
-    slices: ReadonlyMap<Running, LogBatch | undefined>,
-  ): Promise<void> {
-    this.#step('begin')
-    const tx = member.begin(
-      [...slices].map(([running, batch]) => ({
-        ...running.at,
-        offset: batch?.nextOffset ?? running.position,
-        metadata: this.#metadata(running.task),
-      })),
-    )
-    const seen = [...slices.keys()].map((running) => running.seen)
-    try {
-      for (const [running, batch] of slices) {
-        running.task.run(batch, this.#options.timersPerSlice ?? this.#sliceSize.limits.maxRecords)
-        this.#write(tx, running.task)
-        this.#step('processed')
-      }
-      this.#step('commit')
-      await this.#commit(tx)
-      this.#step('committed')
-    } catch (error) {
-      await this.#failed(member, slices, error, tx)
-      return
-    }
-    this.#aborts = 0
-    for (const [i, [running, batch]] of [...slices].entries()) {
-      running.task.promote()
-      // Ours from before it was looked at until now: nobody else can have written in between.
-      running.covered = seen[i] ?? running.covered
-      running.position = batch?.nextOffset ?? running.position
-      this.stats.records += batch?.length ?? 0
-    }
-    this.stats.epochs++
-    this.#options.onCommit?.({
-      records: [...slices.values()].reduce((n, batch) => n + (batch?.length ?? 0), 0),
-      tasks: [...slices.keys()].map((r) => r.task),
-    })
-  }
-
-  #metadata(task: Task): string {
-    return JSON.stringify({ epoch: task.epoch + 1, build: this.#options.build, format: 1 })
-  }
-
-  #write(tx: ReturnType<LogMember['begin']>, task: Task): void {
-    const { outputs, changes } = task.seal()
-    for (const { topic, partition, records } of outputs) tx.write(topic, partition, records)
-    const letters = task.takeDeadLetters()
-    if (letters.length > 0)
-      tx.write(
-        this.#options.plan.deadLetters,
-        0,
-        letters.map((value) => ({ key: null, value })),
-      )
-    const changelog = changelogOf(task, this.#options.plan)
-    tx.write(changelog.topic, changelog.partition, changesToRecords(changes, this.#scratch))
-  }
-
-  async #commit(tx: ReturnType<LogMember['begin']>): Promise<void> {
-    for (let attempt = 1; ; attempt++)
-      try {
-        await tx.commit()
-        return
-      } catch (error) {
-        if (findError(error)?.class !== 'retriable' || attempt >= RETRIES) throw error
-      }
-  }
-
-  /** Takes an epoch back. Only an abortable error may be tried again. */
-  async #failed(
-    member: LogMember,
-    slices: ReadonlyMap<Running, LogBatch | undefined>,
-    error: unknown,
-    tx: ReturnType<LogMember['begin']>,
-  ): Promise<void> {
-    const known = findError(error)
-    const unknown = known?.code === 'log_commit_unknown'
-    if (!unknown) await tx.abort().catch(() => {})
-    for (const running of slices.keys()) {
-      running.task.abort()
-      if (!unknown && this.#ownership.owns(running)) member.seek(running.at, running.position)
-    }
-    this.stats.aborts++
-    if (known?.class !== 'abortable' && known?.class !== 'retriable') throw error
-    this.#aborts++
   }
 
   get #running(): Map<string, Running> {
@@ -368,11 +262,8 @@ export class Worker {
     return this.#member
   }
 
-  #step(step: WorkerStep): void {
-    this.#options.onStep?.(step)
-  }
-
   #raiseFailure(): void {
+    this.#epochs.raiseFailure()
     if (this.#failure !== null) throw this.#failure
   }
 
@@ -396,7 +287,7 @@ export class Worker {
     return new Map(
       all.map((running, i) => {
         const { position, task } = running
-        const busy = task.backlog || this.#slices.has(running)
+        const busy = task.backlog || this.#epochs.has(running)
         return [task.id, Math.max(0, (bounds[i]?.end ?? 0) - position) + (busy ? 1 : 0)]
       }),
     )

@@ -184,7 +184,8 @@ export class TestDriver {
       openState: (task, slots) => {
         const backend = this.#backends.get(task) ?? memoryBackend()
         this.#backends.set(task, backend)
-        return { backend, store: new KeyedState({ slots, backend }) }
+        const drops = this.#options.dropState ?? []
+        return { backend, store: new KeyedState({ slots, backend, drops }) }
       },
       tickMs: this.#options.tickMs ?? 1,
       ...(this.#options.slice === undefined ? {} : { slice: this.#options.slice }),

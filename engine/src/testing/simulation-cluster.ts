@@ -44,7 +44,10 @@ export interface ClusterOptions {
   readonly disturbance: Disturbance
   /** Hears what happens, in its order. */
   readonly onEvent?: (what: string) => void
-  readonly worker: Pick<WorkerOptions, 'slice' | 'timersPerSlice' | 'checkpointEveryMs'>
+  readonly worker: Pick<
+    WorkerOptions,
+    'slice' | 'timersPerSlice' | 'checkpointEveryMs' | 'readAhead'
+  >
   /** Values per transaction of a checkpoint, decoded keys in memory: small, so that all paths are taken. */
   readonly state: {
     readonly checkpointSlice?: number
@@ -160,7 +163,7 @@ export class Cluster {
 
   #work(process: Process): void {
     if (process.doing === null && process.started && process.gate.open)
-      this.#do(process, async () => void (await process.worker.cycle(0)))
+      this.#do(process, async () => void (await process.worker.advance(0)))
   }
 
   #do(process: Process, what: () => Promise<void>): void {

@@ -108,6 +108,8 @@ function disturbed(plan: Plan, prng: Prng): ClusterOptions {
   const rate = [0.002, 0.01, 0.03][prng.below(3)] as number
   const log: Partial<Record<FaultPoint, number>> = {}
   for (const point of POINTS) if (prng.below(3) > 0) log[point] = rate
+  // Not a fault as such: it lets two epochs overlap, so that the others meet both.
+  log['commit:aside'] = [0, 0.2, 0.8][prng.below(3)] as number
   const disturbance: Disturbance = {
     kill: prng.below(3) * rate,
     log,
@@ -125,6 +127,7 @@ function disturbed(plan: Plan, prng: Prng): ClusterOptions {
       slice: { maxRecords: 1 + prng.below(12), maxBytes: 1 << 20 },
       timersPerSlice: 1 + prng.below(6),
       checkpointEveryMs: 1 + prng.below(60),
+      readAhead: prng.below(4) > 0,
     },
     state: {
       checkpointSlice: 1 + prng.below(4),

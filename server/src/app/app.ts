@@ -66,7 +66,7 @@ const INPUT_BYTES = 1 << 20
  * Largest record on the log: what is derived from one from outside is larger, with its envelope, and as
  * a dead letter in base64. Without that room a record that may come in could not be got rid of.
  */
-const RECORD_BYTES = 4 * INPUT_BYTES
+export const RECORD_BYTES = 4 * INPUT_BYTES
 
 export class App {
   readonly plan: Plan
@@ -102,7 +102,11 @@ export class App {
       onCommit: () => this.#wake(),
       lingerMs,
       ...(options.slice === undefined ? {} : { slice: options.slice }),
-      ...(options.onStep === undefined ? {} : { onStep: options.onStep }),
+      onStep: (step) => {
+        // What waits goes into the epoch's transaction, and is synced with it.
+        if (step === 'commit') this.#ingests.flush()
+        options.onStep?.(step)
+      },
       ...(options.checkpointEveryMs === undefined
         ? {}
         : { checkpointEveryMs: options.checkpointEveryMs }),

@@ -14,8 +14,8 @@ import type {
 
 export interface LogUnderTest {
   readonly log: EventLog
-  /** Lets the log's clock go on by `ms`. */
-  advance(ms: number): void
+  /** Lets the log's clock go on by `ms`; a log on a clock of its own waits. */
+  advance(ms: number): void | Promise<void>
   /** One pass of compaction. */
   compact(topic: string, partition: number): Promise<unknown>
   /** One pass of retention. */

@@ -1,5 +1,5 @@
 /** Groups: who owns what, and how that changes. */
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { TopicPartition } from '../port.ts'
 import {
   AT_ONCE,
@@ -29,7 +29,7 @@ export function membershipRules(make: MakeLog): void {
         expect(moved?.split(' ')).toHaveLength(2)
         expect(two.told).toEqual([`claimed ${moved}`])
         await two.member.close({ leave: true })
-        await expect.poll(() => one.told.at(-1)).toBe(`claimed ${moved}`)
+        await vi.waitFor(() => expect(one.told.at(-1)).toBe(`claimed ${moved}`), { timeout: 5_000 })
       }),
     )
 

@@ -151,20 +151,24 @@ class Trace {
   }
 }
 
-export function modelRule(make: MakeLog): void {
-  test('[L1] [L2] any trace shows the records and positions of a trivial model, after every step', async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(anyStep, { minLength: 1, maxLength: 25 }), async (steps) => {
-        const fixture = await make()
-        try {
-          await fixture.log.ensureTopics([topic('a', PARTITIONS)])
-          const trace = new Trace(fixture)
-          for (const step of steps) await trace.run(step)
-        } finally {
-          await fixture.dispose()
-        }
-      }),
-      { numRuns: 40 },
-    )
-  }, 30_000)
+export function modelRule(make: MakeLog, numRuns = 40, timeoutMs = 30_000): void {
+  test(
+    '[L1] [L2] any trace shows the records and positions of a trivial model, after every step',
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(anyStep, { minLength: 1, maxLength: 25 }), async (steps) => {
+          const fixture = await make()
+          try {
+            await fixture.log.ensureTopics([topic('a', PARTITIONS)])
+            const trace = new Trace(fixture)
+            for (const step of steps) await trace.run(step)
+          } finally {
+            await fixture.dispose()
+          }
+        }),
+        { numRuns },
+      )
+    },
+    timeoutMs,
+  )
 }

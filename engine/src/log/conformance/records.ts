@@ -88,7 +88,7 @@ export function recordRules(make: MakeLog): void {
       withLog(make, async ({ log, advance }) => {
         await log.ensureTopics([topic('a')])
         await append(log, tp('a'), 'one')
-        advance(5_000)
+        await advance(5_000)
         await append(log, tp('a'), 'two')
         const batch = await log.reader().read(tp('a'), 0, NO_LIMIT)
         expect((batch?.timestamp(1) ?? 0) - (batch?.timestamp(0) ?? 0)).toBeGreaterThanOrEqual(

@@ -42,11 +42,14 @@ export async function compactPartition(
   const tombstonesBefore = shelf.state.cleanedTo
   let at = shelf.state.start
   while (at < covered) {
-    at = rewriteStep(store, shelf, { index, from: at, limit: covered, tombstonesBefore })
+    const from = at
+    at = await store.exclusively(() =>
+      rewriteStep(store, shelf, { index, from, limit: covered, tombstonesBefore }),
+    )
     await nextTurn()
     if (options.stop()) return bytesBefore - shelf.state.bytes
   }
-  finish(store, shelf, covered)
+  await store.exclusively(() => finish(store, shelf, covered))
   return bytesBefore - shelf.state.bytes
 }
 

@@ -1,9 +1,9 @@
 /**
  * The LMDB environment of a log: opening it, and turning its errors into ours.
  *
- * Transactions are synchronous: with `durability: 'disk'` LMDB syncs the data pages and then writes
- * the meta page through a descriptor opened with O_DSYNC before `transact` returns; overlapping sync
- * is off because it would let `transact` return before that.
+ * With `durability: 'disk'` LMDB syncs the data pages and then writes the meta page through a descriptor
+ * opened with O_DSYNC before `transact` returns or `transactAside` resolves; overlapping sync is off
+ * because it would let them do so before that.
  */
 import { closeSync, mkdirSync, openSync, rmSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
@@ -43,6 +43,8 @@ export function openEnvironment(options: EnvironmentOptions): Environment {
       maxDbs: 4,
       encoding: 'binary',
       overlappingSync: false,
+      // A batch would have a promise of its own, which nobody awaits: it failing would end the process.
+      eventTurnBatching: false,
       noSync: options.durability === 'os',
       readOnly,
       ...(options.mapSize === undefined ? {} : { mapSize: options.mapSize }),
@@ -88,6 +90,31 @@ export function transact(environment: Environment, bytes: number, change: () => 
   } catch (error) {
     throw translate(error, environment.directory, bytes)
   }
+}
+
+/**
+ * The same, with `change` run on this thread once LMDB's own has the write lock, and committed on that:
+ * this thread neither waits for the lock nor for the disk.
+ * @param bytes asked only after a failure
+ */
+export async function transactAside(
+  environment: Environment,
+  bytes: () => number,
+  change: () => void,
+): Promise<void> {
+  try {
+    // A child, because of the parent what was put before an error would stay.
+    await environment.root.childTransaction(change)
+  } catch (error) {
+    throw translate(await causeOf(error), environment.directory, bytes())
+  }
+}
+
+/** lmdb tells why a commit failed through a promise of its own. */
+async function causeOf(error: unknown): Promise<unknown> {
+  return error instanceof Error && 'commitError' in error
+    ? await Promise.resolve(error.commitError).catch((reason: unknown) => reason)
+    : error
 }
 
 /** LMDB's own codes, and errno where the system refused. */

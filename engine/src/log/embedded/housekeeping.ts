@@ -1,6 +1,6 @@
 /**
- * When retention and compaction run: after commits, at most every `everyMs`, never inside a commit,
- * one at a time. What they fail with makes the next commit fail.
+ * When retention and compaction run: after commits, at most every `everyMs`, never while one is being
+ * written, one at a time. What they fail with makes the next commit fail.
  */
 import { compactPartition } from './compaction.ts'
 import { retain } from './retention.ts'
@@ -53,7 +53,8 @@ export class Housekeeping {
     if (store === undefined || this.#stopped || this.#busy) return
     this.#busy = true
     try {
-      while (retain(store, this.#options.now()) && !this.#stopped)
+      const pass = (): boolean => retain(store, this.#options.now())
+      while ((await store.exclusively(pass)) && !this.#stopped)
         await new Promise((resolve) => setImmediate(resolve))
       for (const shelf of store.shelves())
         if (this.#isDue(shelf) && !this.#stopped) await this.compact(shelf)

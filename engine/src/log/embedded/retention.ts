@@ -14,7 +14,7 @@ import type { LmdbStore, PartitionShelf } from './store.ts'
 const ENTRIES_PER_PASS = 256
 
 /**
- * One bounded pass over all partitions, in one transaction.
+ * One bounded pass over all partitions, within `exclusively`, in one transaction each.
  * @param now ms since 1970
  * @returns whether there was more to drop than one pass may
  */

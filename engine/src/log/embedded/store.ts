@@ -2,8 +2,8 @@
  * The store of the embedded log. Owns the topics, the bounds of every partition (in memory, equal to
  * what LMDB holds), and the cache of the newest frames.
  *
- * `commit` is one LMDB transaction for records, bounds and positions; memory follows only after it
- * has succeeded, so a failed one (disk full) leaves everything as it was and can be repeated.
+ * A change is in one LMDB transaction with its records, bounds and positions; memory follows only after
+ * that has succeeded, so a failed one (disk full) leaves everything as it was and can be repeated.
  */
 import { assert } from '../../errors.ts'
 import type { Frame } from '../local/frame.ts'
@@ -11,11 +11,11 @@ import { FrameList } from '../local/frame-list.ts'
 import {
   type Change,
   type LogStore,
-  type PartitionWrite,
   requirePartition,
   requireSamePartitions,
 } from '../local/store.ts'
 import type { CommittedPosition, PartitionBounds, TopicPartition, TopicSpec } from '../port.ts'
+import { type Batch, CommitQueue, type QueuedChange } from './commit-queue.ts'
 import { entryAt, type Shelf } from './entries.ts'
 import { type Environment, transact } from './environment.ts'
 import {
@@ -58,11 +58,13 @@ interface Growth {
 
 export class LmdbStore implements LogStore {
   readonly kind = 'embedded'
+  readonly gapless = true
   readonly environment: Environment
   readonly #ownership: Ownership
   readonly #afterCommit: () => void
   readonly #tail: TailCache
   readonly #topics = new Map<string, Topic>()
+  readonly #commits: CommitQueue<Placed>
   #failure: { readonly error: unknown } | undefined
 
   constructor(environment: Environment, ownership: Ownership, options: StoreOptions) {
@@ -71,6 +73,12 @@ export class LmdbStore implements LogStore {
     this.#tail = new TailCache(options.tailBytes)
     this.#afterCommit = options.afterCommit
     for (const stored of loadTopics(environment)) this.#admit(stored)
+    this.#commits = new CommitQueue({
+      environment,
+      place: (changes) => this.#place(changes),
+      write: (placed) => this.#write(placed),
+      done: (placed) => this.#show(placed),
+    })
   }
 
   topics(): readonly TopicSpec[] {
@@ -81,7 +89,11 @@ export class LmdbStore implements LogStore {
     return this.#topics.get(name)?.spec
   }
 
-  ensureTopics(specs: readonly TopicSpec[]): void {
+  ensureTopics(specs: readonly TopicSpec[]): Promise<void> {
+    return this.exclusively(() => this.#ensureTopics(specs))
+  }
+
+  #ensureTopics(specs: readonly TopicSpec[]): void {
     for (const spec of specs) {
       const known = this.topic(spec.name)
       if (known !== undefined) requireSamePartitions(known, spec)
@@ -118,37 +130,29 @@ export class LmdbStore implements LogStore {
     return bytes === undefined ? undefined : decodePosition(bytes)
   }
 
-  commit(change: Change): void {
+  async commit(change: Change): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure.error
-    const growths = this.#place(change.writes)
-    const { meta, records } = this.environment
-    let bytes = 0
-    for (const growth of growths) bytes += growth.bytes
-    this.transact(bytes, () => {
-      for (const growth of growths) {
-        const { number, partition } = growth.shelf
-        for (const run of runs(growth.frames))
-          records.putSync(entryKey(number, partition, (run[0] as Frame).base), join(run))
-        meta.putSync(partitionStateKey(number, partition), encodePartition(grown(growth)))
-      }
-      for (const position of change.positions)
-        meta.putSync(positionKey(change.group, position), encodePosition(position))
-    })
-    for (const growth of growths) {
-      growth.shelf.state = grown(growth)
-      this.#tail.push(growth.shelf.tail, growth.frames)
-    }
-    this.#afterCommit()
+    await this.#commits.add(change)
+  }
+
+  settled(): Promise<void> {
+    return this.#commits.settled()
   }
 
   async close(): Promise<void> {
+    await this.settled()
     await this.#ownership.release()
     await this.environment.root.close()
   }
 
   // --- for housekeeping ---
 
-  /** One write transaction of the owner. */
+  /** Does something while no change is being written, before any that waits. */
+  exclusively<T>(work: () => T): Promise<T> {
+    return this.#commits.exclusively(work)
+  }
+
+  /** One write transaction of the owner, within `exclusively`. */
   transact(bytes: number, change: () => void): void {
     transact(this.environment, bytes, () => {
       this.#ownership.assertOwned()
@@ -193,24 +197,67 @@ export class LmdbStore implements LogStore {
     this.#topics.set(stored.spec.name, { ...stored, shelves })
   }
 
-  #place(writes: readonly PartitionWrite[]): readonly Growth[] {
+  /** Gives the records of those changes that are allowed their places; tells the others why not. */
+  #place(changes: readonly QueuedChange[]): Placed {
     const growths = new Map<PartitionShelf, Growth>()
-    for (const write of writes) {
-      const shelf = this.shelf(write.topic, write.partition)
+    const growthOf = (at: TopicPartition): Growth => {
+      const shelf = this.shelf(at.topic, at.partition)
       let growth = growths.get(shelf)
-      if (growth === undefined) {
-        growth = { shelf, frames: [], bytes: 0, end: shelf.state.end }
-        growths.set(shelf, growth)
-      }
-      for (const frame of write.frames) {
-        frame.place(growth.end)
-        frame.seal()
-        growth.end = frame.end
-        growth.bytes += frame.length
-        growth.frames.push(frame)
-      }
+      if (growth === undefined)
+        growths.set(shelf, (growth = { shelf, frames: [], bytes: 0, end: shelf.state.end }))
+      return growth
     }
-    return [...growths.values()].filter((growth) => growth.frames.length > 0)
+    const allowed = changes.filter((queued) => {
+      try {
+        queued.change.check?.((partition) => growthOf(partition).end)
+        for (const write of queued.change.writes) grow(growthOf(write), write.frames)
+        return true
+      } catch (error) {
+        queued.reject(error)
+        return false
+      }
+    })
+    return {
+      changes: allowed,
+      growths: [...growths.values()].filter((growth) => growth.frames.length > 0),
+    }
+  }
+
+  #write({ changes, growths }: Placed): void {
+    this.#ownership.assertOwned()
+    const { meta, records } = this.environment
+    for (const growth of growths) {
+      const { number, partition } = growth.shelf
+      for (const run of runs(growth.frames))
+        records.putSync(entryKey(number, partition, (run[0] as Frame).base), join(run))
+      meta.putSync(partitionStateKey(number, partition), encodePartition(grown(growth)))
+    }
+    for (const { change } of changes)
+      for (const position of change.positions)
+        meta.putSync(positionKey(change.group, position), encodePosition(position))
+  }
+
+  #show({ growths }: Placed): void {
+    for (const growth of growths) {
+      growth.shelf.state = grown(growth)
+      this.#tail.push(growth.shelf.tail, growth.frames)
+    }
+    this.#afterCommit()
+  }
+}
+
+/** Changes of one transaction, and what each partition gets by them. */
+interface Placed extends Batch {
+  readonly growths: readonly Growth[]
+}
+
+function grow(growth: Growth, frames: readonly Frame[]): void {
+  for (const frame of frames) {
+    frame.place(growth.end)
+    frame.seal()
+    growth.end = frame.end
+    growth.bytes += frame.length
+    growth.frames.push(frame)
   }
 }
 

@@ -19,6 +19,7 @@ interface Append {
 export class LocalAppender implements LogAppender {
   readonly #context: LocalContext
   #queue: Append[] = []
+  #flushed: Promise<void> = Promise.resolve()
   #ended: 'log_closed' | 'log_crashed' | undefined
 
   constructor(context: LocalContext) {
@@ -37,14 +38,15 @@ export class LocalAppender implements LogAppender {
     if (frames.length === 0) return store.bounds(topic, partition).end
     return await new Promise<number>((resolve, reject) => {
       if (this.#queue.push({ topic, partition, frames, resolve, reject }) === 1)
-        defer(() => this.#flush())
+        defer(() => void this.#flush())
     })
   }
 
   /** Flushes what was appended before. */
   async close(): Promise<void> {
-    this.#flush()
+    const flushed = this.#flush()
     this.#ended ??= 'log_closed'
+    await flushed
   }
 
   /** Drops what was not flushed: those appends fail. */
@@ -55,15 +57,20 @@ export class LocalAppender implements LogAppender {
     for (const append of queue) append.reject(new OpportuneError(code, 'The log went away.'))
   }
 
-  #flush(): void {
+  /** Resolves, whatever becomes of them, when all appends so far are dealt with. */
+  #flush(): Promise<void> {
     const queue = this.#queue
-    if (queue.length === 0) return
     this.#queue = []
+    if (queue.length > 0)
+      this.#flushed = Promise.all([this.#flushed, this.#write(queue)]).then(none)
+    return this.#flushed
+  }
+
+  async #write(queue: readonly Append[]): Promise<void> {
     const { store, hooks, signal } = this.#context
-    const step = (): void => store.commit({ writes: queue, group: '', positions: [] })
+    const step = (): Promise<void> => store.commit({ writes: queue, group: '', positions: [] })
     try {
-      if (hooks === undefined) step()
-      else hooks.append(step)
+      await (hooks === undefined ? step() : hooks.append(step))
     } catch (error) {
       for (const append of queue) append.reject(error)
       return
@@ -76,3 +83,5 @@ export class LocalAppender implements LogAppender {
     if (this.#ended !== undefined) throw new OpportuneError(this.#ended, 'The appender was closed.')
   }
 }
+
+const none = (): void => {}

@@ -84,6 +84,19 @@ class FrameBatch implements LogBatch {
   }
 }
 
+/** All records of consecutive frames, of which there is at least one. */
+export function batchOf(partition: TopicPartition, frames: readonly Frame[]): LogBatch {
+  let first = 0
+  let bytes = 0
+  const slices = frames.map((frame) => {
+    const slice = { frame, from: 0, first, end: first + frame.count }
+    first = slice.end
+    bytes += frame.valueBytes
+    return slice
+  })
+  return new FrameBatch(partition, slices, bytes)
+}
+
 /** Remembers the run of frames read last, so that small polls do not fetch a large entry again. */
 export class Cursor {
   readonly partition: TopicPartition

@@ -5,7 +5,8 @@
  * takes the seat over and fences its former self; a member that closed without leaving keeps the seat for
  * `keepPlaceMs`. Rebalances run one after the other; each one revokes first, waits (bounded) for the
  * answers, and only then gives partitions away, so that no partition has two owners at any moment
- * (L3). A member that does not answer in time loses what was asked of it (L5).
+ * (L3). A member that does not answer in time loses what was asked of it (L5). Commits that had begun
+ * before a partition changed hands are over before its next owner reads the position.
  */
 import { assert } from '../../errors.ts'
 import type { TopicPartition } from '../port.ts'
@@ -136,7 +137,7 @@ export class Group {
       )
       const due = leaving.filter(([, partitions]) => partitions.length > 0)
       if (due.length === 0) {
-        this.#claim(target)
+        await this.#claim(target)
         return
       }
       await Promise.all(
@@ -166,8 +167,9 @@ export class Group {
     else member?.lose(partitions)
   }
 
-  #claim(target: ReadonlyMap<string, string>): void {
+  async #claim(target: ReadonlyMap<string, string>): Promise<void> {
     const candidates = [...this.#seats.values()]
+    const told: Promise<void>[] = []
     const partitions = this.#partitions(candidates)
     for (const seat of candidates) {
       const fresh = partitions.filter((partition) => {
@@ -175,8 +177,10 @@ export class Group {
         return target.get(key) === seat.id && !seat.owned.has(key)
       })
       for (const partition of fresh) seat.owned.set(partitionKey(partition), partition)
-      if (fresh.length > 0 && seat.listens) seat.member?.claim(fresh)
+      if (fresh.length > 0 && seat.listens && seat.member !== undefined)
+        told.push(seat.member.claim(fresh))
     }
+    await Promise.all(told)
   }
 
   #partitions(seats: readonly Seat[]): TopicPartition[] {

@@ -5,11 +5,18 @@
 import type { LocalMember } from './member.ts'
 import type { PartitionWrite } from './store.ts'
 
+export interface CommitStep {
+  readonly writes: readonly PartitionWrite[]
+  take(): Promise<void>
+  /** Lets the member's thread go on before the step is taken. */
+  aside(): void
+}
+
 export interface LogHooks {
   begin(member: LocalMember): void
   write(member: LocalMember): void
-  /** Wraps the atomic step of a commit; not calling `step` means that it did not take place. */
-  commit(member: LocalMember, step: () => void, writes: readonly PartitionWrite[]): Promise<void>
-  append(step: () => void): void
+  /** Wraps the atomic step of a commit; not calling `take` means that it did not take place. */
+  commit(member: LocalMember, step: CommitStep): Promise<void>
+  append(step: () => Promise<void>): Promise<void>
   poll(member: LocalMember): void
 }

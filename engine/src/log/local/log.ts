@@ -51,7 +51,7 @@ export class LocalLog implements EventLog {
 
   async ensureTopics(specs: readonly TopicSpec[]): Promise<void> {
     this.#assertOpen()
-    this.#context.store.ensureTopics(specs)
+    await this.#context.store.ensureTopics(specs)
   }
 
   async topics(): Promise<readonly TopicSpec[]> {

@@ -1,7 +1,8 @@
 /**
  * A member of a group: the partitions it owns, how far each was handed out, and its one open epoch.
  *
- * Owns: one `Claim` per owned partition. A claim's identity is what epochs are fenced by; it is made
+ * Owns: one `Claim` per owned partition, and the last epoch, which another may follow while it is being
+ * committed (L6). A claim's identity is what epochs are fenced by; it is made
  * when the partition is claimed and never comes back once dropped. The group decides about ownership
  * and calls `claim`, `revoke`, `release` and `lose`; the member never changes it by itself.
  * Failure: a listener that throws or rejects makes the next `poll` reject with its error.
@@ -21,6 +22,7 @@ import { partitionKey } from '../port.ts'
 import { Cursor, readBatch } from './batch.ts'
 import type { LocalContext } from './context.ts'
 import { LocalEpoch } from './epoch.ts'
+import type { Frame } from './frame.ts'
 import type { Group } from './group.ts'
 import { requirePartition } from './store.ts'
 
@@ -29,6 +31,8 @@ interface Claim {
   readonly cursor: Cursor
   /** undefined: from the earliest record kept when it is first read. */
   position: number | undefined
+  /** Where `position` was put by reading what is not committed yet. */
+  aheadTo: number | undefined
   paused: boolean
   revoking: boolean
 }
@@ -36,6 +40,7 @@ interface Claim {
 export class LocalMember implements LogMember {
   readonly id: string
   readonly group: string
+  readonly overlaps = true
   readonly #context: LocalContext
   readonly #coordinator: Group
   readonly #claims = new Map<string, Claim>()
@@ -94,8 +99,11 @@ export class LocalMember implements LogMember {
     this.#wake?.()
   }
 
-  /** Does nothing for a partition that is not owned (any more): its next owner decides. */
-  seek(partition: TopicPartition, offset: number): void {
+  /**
+   * Does nothing for a partition that is not owned (any more): its next owner decides.
+   * @param offset undefined: the earliest record kept when it is first read
+   */
+  seek(partition: TopicPartition, offset: number | undefined): void {
     const claim = this.#claims.get(partitionKey(partition))
     if (claim === undefined) return
     claim.position = offset
@@ -106,6 +114,7 @@ export class LocalMember implements LogMember {
     partitions: readonly TopicPartition[],
   ): Promise<ReadonlyMap<string, CommittedPosition>> {
     this.assertAlive()
+    await this.#context.store.settled()
     const found = new Map<string, CommittedPosition>()
     for (const partition of partitions) {
       const position = this.#context.store.committed(this.group, partition)
@@ -123,9 +132,13 @@ export class LocalMember implements LogMember {
 
   begin(positions: readonly EpochPosition[]): EpochTransaction {
     this.assertAlive()
-    assert(this.#epoch?.spent ?? true, 'a member has one open epoch at a time')
+    const before = this.#epoch
+    assert(before?.passable ?? true, 'a member has one open epoch at a time')
     this.#context.hooks?.begin(this)
-    this.#epoch = new LocalEpoch(this.#context, this, positions)
+    this.#epoch = new LocalEpoch(this.#context, this, {
+      positions,
+      before: before?.spent === false ? before : undefined,
+    })
     return this.#epoch
   }
 
@@ -146,16 +159,39 @@ export class LocalMember implements LogMember {
     return this.#claims.get(partitionKey(partition))
   }
 
-  claim(partitions: readonly TopicPartition[]): void {
-    for (const partition of partitions)
-      this.#claims.set(partitionKey(partition), {
-        partition,
-        cursor: new Cursor(this.#context.store, partition),
-        position: this.#context.store.committed(this.group, partition)?.offset,
-        paused: true,
-        revoking: false,
-      })
-    void this.#tell(() => this.#listener?.claimed(partitions))
+  /**
+   * Moves a partition's position over frames that nobody else can see yet.
+   * @returns those behind the position; none where they do not begin at it
+   */
+  passAhead(partition: TopicPartition, frames: readonly Frame[]): readonly Frame[] {
+    const claim = this.#claims.get(partitionKey(partition))
+    if (claim === undefined || claim.paused || claim.revoking) return []
+    const position = claim.position ?? this.#start(partition)
+    const ahead = frames.filter((frame) => frame.base >= position)
+    const [first] = ahead
+    if (first === undefined || first.base !== position) return []
+    claim.position = claim.aheadTo = (ahead.at(-1) ?? first).end
+    return ahead
+  }
+
+  /** Resolves when the listener was told, once no commit of a former owner runs any more. */
+  async claim(partitions: readonly TopicPartition[]): Promise<void> {
+    const { store } = this.#context
+    const claims = partitions.map((partition) => ({
+      partition,
+      cursor: new Cursor(store, partition),
+      position: undefined,
+      aheadTo: undefined,
+      paused: true,
+      revoking: false,
+    }))
+    for (const claim of claims) this.#claims.set(partitionKey(claim.partition), claim)
+    await store.settled()
+    const kept = claims.filter((claim) => this.claimOf(claim.partition) === claim)
+    for (const claim of kept)
+      this.seek(claim.partition, store.committed(this.group, claim.partition)?.offset)
+    if (kept.length > 0)
+      void this.#tell(() => this.#listener?.claimed(kept.map(({ partition }) => partition)))
   }
 
   /** Settles when the listener is done or its time is up; @returns whether it was done in time. */
@@ -242,6 +278,7 @@ export class LocalMember implements LogMember {
     const { topic, partition } = claim.partition
     const { start, end } = this.#context.store.bounds(topic, partition)
     claim.position ??= start
+    if (claim.position > end && claim.position === claim.aheadTo) return false
     if (claim.position < start || claim.position > end)
       throw new OpportuneError('log_offset_out_of_range', 'A position is outside of the log.', {
         topic,

@@ -1,7 +1,8 @@
 /**
- * What an in-process log needs from the place where its records lie. Everything is synchronous: a
- * store answers from memory or from a memory map, and `commit` is its only step that may touch a
- * disk. Groups, members, epochs, waiting and fairness are built on top, once for all stores.
+ * What an in-process log needs from the place where its records lie. Reading is synchronous: a store
+ * answers from memory or from a memory map. Changes may take a while and take place one after the
+ * other, in the order given. Groups, members, epochs, waiting and fairness are built on top, once for
+ * all stores.
  */
 import { OpportuneError } from '../../errors.ts'
 import type {
@@ -33,14 +34,25 @@ export interface Change {
   readonly writes: readonly PartitionWrite[]
   readonly group: string
   readonly positions: readonly EpochPosition[]
+  /**
+   * Asked when it is the change's turn; what it throws keeps the change from taking place.
+   * @param end where the next record of a partition will stand
+   */
+  readonly check?: (end: (partition: TopicPartition) => number) => void
+  /** Told once all that is left of the change happens beside this thread. */
+  readonly aside?: () => void
 }
 
 export interface LogStore extends ReadableStore {
   readonly kind: 'embedded' | 'simulated'
-  ensureTopics(specs: readonly TopicSpec[]): void
+  /** Whether the records of a change take the very next offsets of their partitions. */
+  readonly gapless: boolean
+  ensureTopics(specs: readonly TopicSpec[]): Promise<void>
   committed(group: string, partition: TopicPartition): CommittedPosition | undefined
   /** Places the frames and makes the change visible and (as far as it promises) durable. */
-  commit(change: Change): void
+  commit(change: Change): Promise<void>
+  /** Resolves when every change given so far has taken place or failed. */
+  settled(): Promise<void>
   close(): Promise<void>
 }
 

@@ -8,7 +8,8 @@ import { Prng } from './prng.ts'
  * Where a fault may strike, and which.
  * `crash`: the process ends there. `revoke`, `lost`: a partition is asked for or taken. `fenced`: the
  * member's id came back elsewhere. `torn`: a part of the writes reached the log before the end and
- * was rolled back, leaving a gap in the offsets. `slow`: the disk takes long (virtual time).
+ * was rolled back, leaving a gap in the offsets. `slow`: the disk takes long (virtual time). `aside`: so
+ * it does, and the member goes on meanwhile; whatever else strikes the commit does so after that.
  */
 export const FAULT_POINTS = [
   'begin:crash',
@@ -16,6 +17,7 @@ export const FAULT_POINTS = [
   'write:crash',
   'write:lost',
   'commit:slow',
+  'commit:aside',
   'commit:retriable',
   'commit:abortable',
   'commit:fenced',

@@ -7,11 +7,10 @@
  * the same log can be joined again as a restarted process would.
  */
 import { OpportuneError } from '../../errors.ts'
-import type { LogHooks } from '../local/hooks.ts'
+import type { CommitStep, LogHooks } from '../local/hooks.ts'
 import { LocalLog } from '../local/log.ts'
 import type { LocalMember } from '../local/member.ts'
 import { realScheduler, type Scheduler } from '../local/scheduler.ts'
-import type { PartitionWrite } from '../local/store.ts'
 import type { EventLog, TopicPartition } from '../port.ts'
 import { FaultInjector, type FaultPlan, type FaultPoint, type InjectedFault } from './faults.ts'
 import { MemoryStore } from './memory-store.ts'
@@ -122,20 +121,21 @@ class FaultHooks implements LogHooks {
     this.#loseAt('poll:lost', member)
   }
 
-  append(step: () => void): void {
+  async append(step: () => Promise<void>): Promise<void> {
     if (this.#injector.at('append:crash-before') !== undefined) throw this.#crashUnknown()
-    step()
+    await step()
     if (this.#injector.at('append:crash-after') !== undefined) throw this.#crashUnknown()
   }
 
-  async commit(
-    member: LocalMember,
-    step: () => void,
-    writes: readonly PartitionWrite[],
-  ): Promise<void> {
+  async commit(member: LocalMember, step: CommitStep): Promise<void> {
     const injector = this.#injector
     const slow = injector.at('commit:slow')
-    if (slow !== undefined) await this.#sleep(Math.ceil(slow.draw * this.#surroundings.slowMs))
+    if (slow !== undefined) await this.#sleep(slow)
+    const aside = injector.at('commit:aside')
+    if (aside !== undefined) {
+      step.aside()
+      await this.#sleep(aside)
+    }
     if (injector.at('commit:retriable') !== undefined)
       throw new OpportuneError('log_retriable', 'The simulated log asks for the commit again.')
     if (injector.at('commit:abortable') !== undefined)
@@ -143,11 +143,11 @@ class FaultHooks implements LogHooks {
     if (injector.at('commit:fenced') !== undefined) this.#groupOf(member).fence(member)
     this.#loseAt('commit:lost', member)
     if (injector.at('commit:torn') !== undefined) {
-      this.#store.commitTorn(writes)
+      this.#store.commitTorn(step.writes)
       throw this.#crashUnknown()
     }
     if (injector.at('commit:crash-before') !== undefined) throw this.#crashUnknown()
-    step()
+    await step.take()
     if (injector.at('commit:crash-after') !== undefined) throw this.#crashUnknown()
   }
 
@@ -178,7 +178,9 @@ class FaultHooks implements LogHooks {
     return this.#surroundings.log().groupOf(member.group)
   }
 
-  #sleep(ms: number): Promise<void> {
+  #sleep(fault: InjectedFault): Promise<void> {
+    const { slowMs } = this.#surroundings
+    const ms = Math.ceil(fault.draw * slowMs)
     return new Promise((resolve) => this.#surroundings.scheduler.after(ms, resolve))
   }
 }

@@ -39,6 +39,7 @@ const RUN = 16
 
 export class MemoryStore implements LogStore {
   readonly kind = 'simulated'
+  readonly gapless: boolean
   readonly #topics = new Map<string, Topic>()
   readonly #positions = new Map<string, CommittedPosition>()
   readonly #markers: boolean
@@ -47,6 +48,7 @@ export class MemoryStore implements LogStore {
   /** @param markers let each commit take an offset of its own, as transaction markers in Kafka do */
   constructor(markers: boolean, now: () => number) {
     this.#markers = markers
+    this.gapless = !markers
     this.#now = now
   }
 
@@ -58,7 +60,7 @@ export class MemoryStore implements LogStore {
     return this.#topics.get(name)?.spec
   }
 
-  ensureTopics(specs: readonly TopicSpec[]): void {
+  async ensureTopics(specs: readonly TopicSpec[]): Promise<void> {
     for (const spec of specs) {
       const known = this.topic(spec.name)
       if (known !== undefined) requireSamePartitions(known, spec)
@@ -84,7 +86,9 @@ export class MemoryStore implements LogStore {
     return this.#positions.get(`${group}/${partitionKey(partition)}`)
   }
 
-  commit(change: Change): void {
+  /** All of it in the turn of the call, so that nothing can come between a fault and what it strikes. */
+  async commit(change: Change): Promise<void> {
+    change.check?.(({ topic, partition }) => this.#shelf(topic, partition).end)
     const shelves = change.writes.map((write) => this.#shelf(write.topic, write.partition))
     change.writes.forEach((write, i) => {
       const shelf = shelves[i] as Shelf
@@ -98,7 +102,10 @@ export class MemoryStore implements LogStore {
     if (this.#markers) for (const shelf of new Set(shelves)) shelf.end++
     for (const { offset, metadata, ...partition } of change.positions)
       this.#positions.set(`${change.group}/${partitionKey(partition)}`, { offset, metadata })
+    change.aside?.()
   }
+
+  async settled(): Promise<void> {}
 
   /** What a commit leaves that reached half of its partitions and was then rolled back: gaps. */
   commitTorn(writes: readonly PartitionWrite[]): void {
