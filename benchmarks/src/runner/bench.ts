@@ -12,7 +12,19 @@ import { join } from 'node:path'
 import { ENGINE_QUERIES, type EngineQuery } from '../engine/run.ts'
 import type { Job, Outcome, Shares } from './job.ts'
 
-export const NEXMARK_QUERIES = ['q0', 'q1', 'q2', 'q5', 'q7', 'q11', 'q17', 'q18'] as const
+const NEXMARK_QUERIES = [
+  'q0',
+  'q1',
+  'q2',
+  'q3',
+  'q4',
+  'q5',
+  'q7',
+  'q8',
+  'q11',
+  'q17',
+  'q18',
+] as const
 
 export interface BenchOptions {
   readonly events: number
@@ -72,14 +84,17 @@ export interface BenchProgress {
 /** Both sides are compiled on this many events before the clock runs. */
 const WARM_UP_EVENTS = 200_000
 
-/** `bench ysb` and `bench nexmark`: every query of the benchmark, one after the other. */
+/** The queries of `bench ysb` and of `bench nexmark`. */
+export const queriesOf = (benchmark: 'ysb' | 'nexmark'): readonly EngineQuery[] =>
+  benchmark === 'ysb' ? ['ysb'] : NEXMARK_QUERIES
+
+/** Queries one after the other, as `bench ysb` and `bench nexmark` run them. */
 export async function benchCommand(
-  benchmark: 'ysb' | 'nexmark',
+  queries: readonly EngineQuery[],
   options: BenchOptions,
   onProgress: (progress: BenchProgress) => void = () => {},
 ): Promise<BenchReport> {
   const before = loadavg()
-  const queries = benchmark === 'ysb' ? (['ysb'] as const) : NEXMARK_QUERIES
   const reports: QueryReport[] = []
   const each = jobsPerQuery(options)
   for (const [i, query] of queries.entries())

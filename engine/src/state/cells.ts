@@ -2,8 +2,8 @@
  * What a key looks like in memory: an entry with one cell per slot, loaded when first asked for.
  *
  * A cell holds the newest value, that of an open record or epoch included; older values live in the
- * undo logs only. `pins` counts the undo rows that point into the entry: while it is not 0, the entry
- * holds uncommitted values and must stay reachable.
+ * undo logs only. Until the epoch that last wrote to an entry is settled, the entry holds uncommitted
+ * values and must stay reachable.
  */
 import type { Millis } from '../time.ts'
 import type { KeyEntry } from './port.ts'
@@ -36,9 +36,14 @@ export class Entry implements KeyEntry {
   readonly key: string
   readonly group: number
   readonly cells: (Cell | undefined)[] = []
-  pins = 0
+  /** The last epoch that wrote to it, by the store's own count. */
+  written = 0
   /** Whether the cache can find it; a handle to one that it cannot is looked up again. */
   resident = false
+  /** Asked for since the cache last considered to let it go. */
+  used = false
+  /** The hint that counts for this key, where the due index has one and the entry is resident. */
+  hint: Hint | undefined
   /**
    * When the key's first timer is due, END without any; undefined where that is to be looked up. Every
    * record asks, and the timers lie behind four more objects, seldom in the processor's cache.
@@ -59,6 +64,24 @@ export class Entry implements KeyEntry {
     this.due = undefined
     this.bytes = ENTRY_BYTES
   }
+}
+
+/**
+ * When a key is due next, as the due index takes it (`due-index.ts`): believed only where it stands at
+ * `due`. It knows the key's entry while that is in the cache, and the entry knows it, so that firing
+ * and arming anew look up neither by key.
+ */
+export interface Hint {
+  readonly key: string
+  due: Millis
+  entry: Entry | undefined
+}
+
+/** The entry leaves the cache, or the hint the index: neither keeps the other alive. */
+export function forgetHint(entry: Entry): void {
+  if (entry.hint === undefined) return
+  entry.hint.entry = undefined
+  entry.hint = undefined
 }
 
 /** Entry, key, cells array and its place in the LRU: measured with 1,000,000 of them. */

@@ -6,7 +6,7 @@ import { assert } from '../errors.ts'
 import type { Millis } from '../time.ts'
 import { ABSENT } from './cells.ts'
 import { checkpointSlices, expiredSweep } from './checkpoint.ts'
-import { type Chunk, DirtyLayers } from './dirty.ts'
+import { type Chunk, DirtyLayers, FORGOTTEN, type Place as StoredPlace } from './dirty.ts'
 import { storedEntries } from './merged-scan.ts'
 import type { Change, CheckpointBackend, CheckpointNote, StoredEntry } from './port.ts'
 import type { SlotTable } from './slot-table.ts'
@@ -49,8 +49,8 @@ export class CommittedValues {
     return this.#dirty.read(group, key, slot) !== undefined
   }
 
-  promote(at: Place, slot: number, value: Uint8Array | null, chunk: Chunk): void {
-    this.#dirty.put(at, slot, value, chunk)
+  promote(at: Place, slot: number, value: StoredPlace): void {
+    this.#dirty.put(at, slot, value)
   }
 
   /** Promotes changes read from the changelog; tells the earliest timer of each key that has any. */
@@ -59,7 +59,7 @@ export class CommittedValues {
     for (const change of changes) bytes += change.value?.length ?? 0
     // A copy of its own: the bytes given are views into whatever was read from the log.
     const copy = Buffer.allocUnsafeSlow(bytes)
-    const chunk: Chunk = { bytes, live: 0 }
+    const chunk: Chunk = { memory: copy, live: 0 }
     let end = 0
     for (const change of changes) {
       const slot = this.#slots.indexOf(change.slot)
@@ -70,8 +70,8 @@ export class CommittedValues {
         copy.set(change.value, start)
         end += change.value.length
       }
-      const value = change.value === null ? null : copy.subarray(start, end)
-      this.#dirty.put(change, slot, value, chunk)
+      const { value } = change
+      this.#dirty.put(change, slot, { chunk, start, end: value === null ? FORGOTTEN : end })
       if (slot === this.#slots.timers && value !== null) armed(change.key, storedEarliest(value))
     }
   }

@@ -5,37 +5,45 @@
  * constant time, so that a checkpoint or a scan sees one moment while work goes on. A finished
  * checkpoint drops the layers it wrote; after a failed one they are simply still here.
  *
- * The values of an epoch are views into one chunk of memory, which lives until the last of them is
- * overwritten; `bytes` counts whole chunks, because that is what is held.
+ * The values of an epoch lie in one chunk of memory, which lives until the last of them is overwritten;
+ * `bytes` counts whole chunks, because that is what is held. A value is kept as its place in the chunk:
+ * a view of it is three times as large, and most are overwritten before anybody reads them.
  */
 import { KEY_GROUPS } from '../hash.ts'
 
-/** The encoded values of one epoch: how large, and how many of them are still the newest here. */
+/** The encoded values of one epoch, and how many of them are still the newest here. */
 export interface Chunk {
-  readonly bytes: number
+  readonly memory: Uint8Array
   live: number
 }
 
-/** By slot: encoded, null where forgotten, undefined where this layer does not know. */
-type Values = (Uint8Array | null | undefined)[]
-
-interface DirtyKey {
-  readonly values: Values
-  readonly chunks: (Chunk | undefined)[]
+/** Where an encoded value lies: [start, end) of its chunk; forgotten where `end` is negative. */
+export interface Place {
+  readonly chunk: Chunk
+  readonly start: number
+  readonly end: number
 }
 
+export const FORGOTTEN = -1
+
+/** A key's places by slot; undefined where this layer does not know. */
+type Places = (Place | undefined)[]
+
+/** By slot: encoded, null where forgotten, undefined where no layer knows. */
+type Values = (Uint8Array | null | undefined)[]
+
 /** Objects around a key and a value in a layer. */
-const KEY_OVERHEAD = 240
-const VALUE_OVERHEAD = 120
+const KEY_OVERHEAD = 200
+const VALUE_OVERHEAD = 60
 /** Scans close layers; more than this many are folded, or each read would ask all of them. */
 const MAX_LAYERS = 8
 
 export class DirtyLayer {
   readonly #slots: number
-  readonly #groups: (Map<string, DirtyKey> | undefined)[] = Array.from({ length: KEY_GROUPS })
+  readonly #groups: (Map<string, Places> | undefined)[] = Array.from({ length: KEY_GROUPS })
   /** The key put last: an epoch's changes of one key mostly come one after the other. */
   #newestKey = ''
-  #newest: DirtyKey | undefined
+  #newest: Places | undefined
   bytes = 0
 
   constructor(slots: number) {
@@ -46,36 +54,31 @@ export class DirtyLayer {
     return this.bytes === 0
   }
 
-  read(group: number, key: string, slot: number): Uint8Array | null | undefined {
-    return this.#groups[group]?.get(key)?.values[slot]
+  read(group: number, key: string, slot: number): Place | undefined {
+    return this.#groups[group]?.get(key)?.[slot]
   }
 
-  put(
-    at: { readonly group: number; readonly key: string },
-    slot: number,
-    value: Uint8Array | null,
-    chunk: Chunk,
-  ): void {
-    const found = this.#key(at.group, at.key)
-    const former = found.chunks[slot]
+  put(at: { readonly group: number; readonly key: string }, slot: number, place: Place): void {
+    const places = this.#places(at.group, at.key)
+    const former = places[slot]?.chunk
     if (former === undefined) this.bytes += VALUE_OVERHEAD
-    else if (--former.live === 0) this.bytes -= former.bytes
-    if (chunk.live++ === 0) this.bytes += chunk.bytes
-    found.values[slot] = value
-    found.chunks[slot] = chunk
+    else if (--former.live === 0) this.bytes -= former.memory.length
+    const { chunk } = place
+    if (chunk.live++ === 0) this.bytes += chunk.memory.length
+    places[slot] = place
   }
 
-  keys(group: number): Iterable<readonly [string, DirtyKey]> {
+  keys(group: number): Iterable<readonly [string, Readonly<Places>]> {
     return this.#groups[group] ?? []
   }
 
-  #key(group: number, key: string): DirtyKey {
+  #places(group: number, key: string): Places {
     if (this.#newest !== undefined && this.#newestKey === key) return this.#newest
     let keys = this.#groups[group]
     if (keys === undefined) this.#groups[group] = keys = new Map()
     let found = keys.get(key)
     if (found === undefined) {
-      found = { values: unknownIn(this.#slots), chunks: unknownIn(this.#slots) }
+      found = unknownIn(this.#slots)
       keys.set(key, found)
       this.bytes += KEY_OVERHEAD
     }
@@ -103,19 +106,14 @@ export class DirtyLayers {
     return bytes
   }
 
-  put(
-    at: { readonly group: number; readonly key: string },
-    slot: number,
-    value: Uint8Array | null,
-    chunk: Chunk,
-  ): void {
-    this.#youngest.put(at, slot, value, chunk)
+  put(at: { readonly group: number; readonly key: string }, slot: number, place: Place): void {
+    this.#youngest.put(at, slot, place)
   }
 
   read(group: number, key: string, slot: number): Uint8Array | null | undefined {
     for (let i = this.#layers.length - 1; i >= 0; i--) {
-      const value = (this.#layers[i] as DirtyLayer).read(group, key, slot)
-      if (value !== undefined) return value
+      const place = (this.#layers[i] as DirtyLayer).read(group, key, slot)
+      if (place !== undefined) return valueAt(place)
     }
     return undefined
   }
@@ -150,13 +148,13 @@ export class DirtyLayers {
     const chunks = new Map<Chunk, Chunk>()
     for (const layer of this.#layers.slice(this.#writing, -1))
       for (let group = 0; group < KEY_GROUPS; group++)
-        for (const [key, from] of layer.keys(group))
-          from.values.forEach((value, slot) => {
-            if (value === undefined) return
-            const chunk = from.chunks[slot] as Chunk
+        for (const [key, places] of layer.keys(group))
+          places.forEach((place, slot) => {
+            if (place === undefined) return
+            const { chunk, start, end } = place
             let copy = chunks.get(chunk)
-            if (copy === undefined) chunks.set(chunk, (copy = { bytes: chunk.bytes, live: 0 }))
-            folded.put({ group, key }, slot, value, copy)
+            if (copy === undefined) chunks.set(chunk, (copy = { memory: chunk.memory, live: 0 }))
+            folded.put({ group, key }, slot, { chunk: copy, start, end })
           })
     this.#layers = [...this.#layers.slice(0, this.#writing), folded, this.#youngest]
   }
@@ -172,15 +170,26 @@ export interface DirtyRow {
 /** The rows of all layers by (group, key), the newest layer's values on top. */
 export function* dirtyRows(layers: readonly DirtyLayer[]): Generator<DirtyRow> {
   for (let group = 0; group < KEY_GROUPS; group++) {
-    const rows = new Map<string, Values>()
+    const rows = new Map<string, Readonly<Places>>()
     for (const layer of layers)
-      for (const [key, { values }] of layer.keys(group)) {
+      for (const [key, places] of layer.keys(group)) {
         const below = rows.get(key)
-        rows.set(key, below === undefined ? values : overlay(below, values))
+        rows.set(key, below === undefined ? places : overlay(below, places))
       }
-    for (const key of [...rows.keys()].sort(byCodeUnit))
-      yield { group, key, values: rows.get(key) as Values }
+    for (const [key, places] of [...rows].sort(([a], [b]) => (a < b ? -1 : 1)))
+      yield { group, key, values: places.map(valueAt) }
   }
+}
+
+/** The encoded value, null where it is forgotten. */
+function valueAt(place: Place): Uint8Array | null
+function valueAt(place: Place | undefined): Uint8Array | null | undefined
+function valueAt(place: Place | undefined): Uint8Array | null | undefined {
+  if (place === undefined) return undefined
+  const { chunk, start, end } = place
+  if (end < 0) return null
+  // A plain view: the Buffer of `subarray` costs twice as much.
+  return new Uint8Array(chunk.memory.buffer, chunk.memory.byteOffset + start, end - start)
 }
 
 /** Faster than Array.from, and without the holes of `new Array`. */
@@ -190,7 +199,5 @@ function unknownIn<T>(slots: number): (T | undefined)[] {
   return values
 }
 
-const overlay = (below: Values, above: Values): Values =>
-  below.map((value, slot) => (above[slot] === undefined ? value : above[slot]))
-
-const byCodeUnit = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+const overlay = (below: Readonly<Places>, above: Readonly<Places>): Places =>
+  below.map((place, slot) => above[slot] ?? place)

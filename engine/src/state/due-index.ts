@@ -12,6 +12,7 @@
  * D3 At most one hint per key counts, the earliest; superseded ones are skipped.
  */
 import { BEGINNING, END, type Millis } from '../time.ts'
+import { type Entry, forgetHint, type Hint } from './cells.ts'
 import { HintHeap } from './hint-heap.ts'
 import { compareDue } from './key-bytes.ts'
 import type { CheckpointBackend, DuePosition } from './port.ts'
@@ -26,8 +27,8 @@ export class DueIndex {
   readonly #backend: Pick<CheckpointBackend, 'timersAfter'>
   readonly #limit: number
   /** Per key the earliest hint in the heap. */
-  readonly #armed = new Map<string, Millis>()
-  readonly #heap = new HintHeap()
+  readonly #armed = new Map<string, Hint>()
+  readonly #heap = new HintHeap<Hint>()
   /** What `earliest` found, while nothing has moved that could change it. */
   #earliest: Millis | undefined
   /** Every hint of the checkpoint at or before this is in the heap. No key is empty, so '' is first. */
@@ -46,19 +47,33 @@ export class DueIndex {
     return this.#armed.size >= this.#limit
   }
 
-  /** The key has a timer due at `due`. A later hint than the one held changes nothing (D3). */
-  arm(key: string, due: Millis): void {
-    const held = this.#armed.get(key)
-    if (held !== undefined && held <= due) return
-    this.#armed.set(key, due)
-    this.#heap.push(due, key)
-    // A hint that it takes the place of was later, so the earliest one is this or the one before.
-    if (this.#earliest !== undefined && due < this.#earliest) this.#earliest = due
-    if (this.#heap.size > 2 * this.#armed.size + REFILL) this.#rebuild()
+  /**
+   * The key has a timer due at `due`. A later hint than the one held changes nothing (D3).
+   * @param entry the key's, where the cache has it
+   */
+  arm(key: string, due: Millis, entry?: Entry): void {
+    const held = entry?.hint ?? this.#armed.get(key)
+    if (held !== undefined && entry?.resident === true) join(held, entry)
+    if (held !== undefined && held.due <= due) return
+    const hint = held ?? { key, due, entry: undefined }
+    if (held === undefined) {
+      this.#armed.set(key, hint)
+      if (entry?.resident === true) join(hint, entry)
+    }
+    this.#push(hint, due)
+  }
+
+  /** The first hint is too early: the key's first timer is due at `due`. */
+  moveFirst(due: Millis): void {
+    const hint = this.#heap.first
+    if (hint === undefined) return
+    this.#heap.pop()
+    this.#earliest = undefined
+    this.#push(hint, due)
   }
 
   /** The first hint due at or before `now`, in the order (due, key). */
-  first(now: Millis): DuePosition | undefined {
+  first(now: Millis): Readonly<Hint> | undefined {
     for (;;) {
       const top = this.#top()
       if (top !== undefined && compareDue(top, this.#horizon) <= 0)
@@ -84,10 +99,10 @@ export class DueIndex {
 
   /** Removes the hint `first` gave: it was too early, or its key has no timers. */
   dropFirst(): void {
-    const key = this.#heap.firstKey
-    if (key === undefined) return
+    const hint = this.#heap.first
+    if (hint === undefined) return
     this.#heap.pop()
-    this.#armed.delete(key)
+    this.#forget(hint)
     this.#earliest = undefined
   }
 
@@ -98,28 +113,41 @@ export class DueIndex {
    */
   *trim(unwritten: (key: string) => boolean): Generator<void, void> {
     if (!this.full) return
-    const dues = Float64Array.from(this.#armed.values()).sort()
+    const dues = Float64Array.from(this.#armed.values(), ({ due }) => due).sort()
     const cut = { due: dues[this.#limit >> 1] as number, key: '' }
     // First of all, so that whatever is forgotten from here on lies beyond it (D1).
     if (compareDue(cut, this.#horizon) < 0) this.#horizon = cut
     this.#earliest = undefined
     let seen = 0
-    for (const [key, due] of this.#armed) {
+    for (const hint of this.#armed.values()) {
       if (++seen % TRIM_STRETCH === 0) yield
-      if (due < cut.due || compareDue({ due, key }, this.#horizon) <= 0) continue
-      if (!unwritten(key)) this.#armed.delete(key)
+      if (hint.due < cut.due || compareDue(hint, this.#horizon) <= 0) continue
+      if (!unwritten(hint.key)) this.#forget(hint)
     }
     this.#earliest = undefined
     yield
     this.#rebuild()
   }
 
-  #top(): DuePosition | undefined {
+  #push(hint: Hint, due: Millis): void {
+    hint.due = due
+    this.#heap.push(due, hint)
+    // A hint that it takes the place of was later, so the earliest one is this or the one before.
+    if (this.#earliest !== undefined && due < this.#earliest) this.#earliest = due
+    if (this.#heap.size > 2 * this.#armed.size + REFILL) this.#rebuild()
+  }
+
+  /** From now on it is superseded wherever it stands in the heap. */
+  #forget(hint: Hint): void {
+    this.#armed.delete(hint.key)
+    hint.due = END
+    if (hint.entry !== undefined) forgetHint(hint.entry)
+  }
+
+  #top(): Hint | undefined {
     for (;;) {
-      const due = this.#heap.firstDue
-      const key = this.#heap.firstKey
-      if (due === undefined || key === undefined) return undefined
-      if (this.#armed.get(key) === due) return { due, key }
+      const hint = this.#heap.first
+      if (hint === undefined || this.#heap.firstDue === hint.due) return hint
       this.#heap.pop()
     }
   }
@@ -133,6 +161,11 @@ export class DueIndex {
 
   /** Drops superseded and forgotten hints. */
   #rebuild(): void {
-    this.#heap.retain((due, key) => this.#armed.get(key) === due)
+    this.#heap.retain((due, hint) => hint.due === due)
   }
+}
+
+function join(hint: Hint, entry: Entry): void {
+  hint.entry = entry
+  entry.hint = hint
 }

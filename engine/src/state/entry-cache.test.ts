@@ -34,13 +34,37 @@ describe('entry cache', () => {
     const cache = new EntryCache({ maxEntries: 1, maxBytes: 1_000_000 })
     const [a, b] = [entry('a'), entry('b')]
     cache.add(a)
-    cache.pin(a)
+    cache.pin(a, 1)
     cache.add(b)
     expect(cache.find('a')).toBe(a)
     cache.find('a')
     cache.add(entry('c'))
-    cache.unpin(a)
+    cache.settle(1)
     expect(cache.find('a')).toBeUndefined()
+  })
+
+  test('[K4] an entry that only an aborted epoch wrote to is let go when the next one is settled', () => {
+    const cache = new EntryCache({ maxEntries: 1, maxBytes: 1_000_000 })
+    const a = entry('a')
+    cache.add(a)
+    cache.pin(a, 1)
+    cache.add(entry('b'))
+    cache.settle(0)
+    expect(cache.isPinned(a)).toBe(true)
+    expect(cache.peek('a')).toBe(a)
+    cache.settle(2)
+    expect(cache.peek('a')).toBeUndefined()
+  })
+
+  test('[K4] what is asked for stays, however much comes once and goes', () => {
+    const cache = new EntryCache({ maxEntries: 10, maxBytes: 1_000_000 })
+    for (const key of ['often', 'also']) cache.add(entry(key))
+    for (let n = 0; n < 1_000; n++) {
+      cache.add(entry(`once ${n}`))
+      expect(cache.find('often')).toBeDefined()
+      expect(cache.find('also')).toBeDefined()
+      expect(cache.size).toBeLessThanOrEqual(10)
+    }
   })
 
   test('[K4] an entry that evicts itself by growing and is then written stays reachable', () => {
@@ -50,7 +74,7 @@ describe('entry cache', () => {
     cache.add(entry('b'))
     cache.attach(cellOf(a, 5_000))
     expect(a.resident).toBe(false)
-    cache.pin(a)
+    cache.pin(a, 1)
     expect(cache.find('a')).toBe(a)
   })
 

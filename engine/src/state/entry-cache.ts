@@ -1,9 +1,12 @@
 /**
- * The decoded keys: an LRU bounded by entries and estimated bytes, and beside it the evicted entries
- * that still hold uncommitted values. Those are bounded by what the open epochs wrote (K4).
+ * The decoded keys, bounded by entries and estimated bytes, and beside them the evicted entries that
+ * still hold uncommitted values. Those are bounded by what the open epochs wrote (K4).
+ *
+ * Who goes is found by a hand that walks round the entries: it passes by those that were asked for
+ * since its last visit, and takes the first that was not. So being found costs one bit, where an exact
+ * order of use would touch the neighbours in it each time.
  */
-import { LRUCache } from 'lru-cache'
-import { type Cell, cellWeight, type Entry } from './cells.ts'
+import { type Cell, cellWeight, type Entry, forgetHint } from './cells.ts'
 
 export interface CacheLimits {
   readonly maxEntries: number
@@ -12,42 +15,41 @@ export interface CacheLimits {
 }
 
 export class EntryCache {
-  readonly #lru: LRUCache<string, Entry>
+  readonly #resident = new Map<string, Entry>()
   readonly #pinned = new Map<string, Entry>()
-  readonly #maxBytes: number
+  readonly #limits: CacheLimits
+  /** Goes on where it stopped, over entries added meanwhile too. */
+  #hand = this.#resident.values()
   /** The entry found or added last: asked for again at once, it need not be looked up. */
   #newest: Entry | undefined
   #bytes = 0
+  /** The newest epoch that is settled. */
+  #settled = 0
   hits = 0
   misses = 0
 
   constructor(limits: CacheLimits) {
-    this.#maxBytes = limits.maxBytes
-    this.#lru = new LRUCache<string, Entry>({
-      max: limits.maxEntries,
-      dispose: (entry) => {
-        this.#evicted(entry)
-      },
-    })
+    this.#limits = limits
   }
 
   get size(): number {
-    return this.#lru.size
+    return this.#resident.size
   }
 
   get bytes(): number {
     return this.#bytes
   }
 
-  /** The entry in memory, now the most recently used. */
+  /** The entry in memory, now one of those used lately. */
   find(key: string): Entry | undefined {
     const newest = this.#newest
     if (newest !== undefined && newest.key === key && newest.resident) {
       this.hits++
       return newest
     }
-    const entry = this.#lru.get(key)
+    const entry = this.#resident.get(key)
     if (entry !== undefined) {
+      entry.used = true
       this.#newest = entry
       this.hits++
       return entry
@@ -55,9 +57,17 @@ export class EntryCache {
     return this.#pinned.size === 0 ? undefined : this.#recall(key)
   }
 
-  /** Without touching the order of use. */
+  /** The same for a resident entry that the caller holds. */
+  use(entry: Entry): Entry {
+    entry.used = true
+    this.#newest = entry
+    this.hits++
+    return entry
+  }
+
+  /** Without counting as use. */
   peek(key: string): Entry | undefined {
-    return this.#lru.peek(key) ?? this.#pinned.get(key)
+    return this.#resident.get(key) ?? this.#pinned.get(key)
   }
 
   add(entry: Entry): void {
@@ -78,15 +88,24 @@ export class EntryCache {
     this.#grow(cell.entry, grown)
   }
 
-  /** One undo row more points into the entry: from now on it must stay reachable. */
-  pin(entry: Entry): void {
-    if (entry.pins++ === 0 && !entry.resident) this.#pinned.set(entry.key, entry)
+  /** The entry is written to in an epoch: it must stay reachable until that is settled. */
+  pin(entry: Entry, epoch: number): void {
+    entry.written = epoch
+    if (!entry.resident) this.#pinned.set(entry.key, entry)
   }
 
-  /** One undo row less points into the entry. */
-  unpin(entry: Entry): void {
-    entry.pins--
-    if (entry.pins === 0 && !entry.resident) this.#pinned.delete(entry.key)
+  /** Whether the entry may hold values that are not committed. */
+  isPinned(entry: Entry): boolean {
+    return entry.written > this.#settled
+  }
+
+  /**
+   * Everything up to this epoch is committed or taken back. An entry that only an aborted epoch wrote
+   * to stays until the next one is settled: that costs nothing, and finding it would.
+   */
+  settle(epoch: number): void {
+    this.#settled = epoch
+    for (const [key, entry] of this.#pinned) if (!this.isPinned(entry)) this.#pinned.delete(key)
   }
 
   #grow(entry: Entry, bytes: number): void {
@@ -108,18 +127,33 @@ export class EntryCache {
   #insert(entry: Entry): void {
     this.#newest = entry
     entry.resident = true
+    entry.used = false
     this.#bytes += entry.bytes
-    this.#lru.set(entry.key, entry)
+    this.#resident.set(entry.key, entry)
     this.#shrink()
   }
 
   #shrink(): void {
-    while (this.#bytes > this.#maxBytes && this.#lru.size > 1) this.#lru.pop()
+    const { maxEntries, maxBytes } = this.#limits
+    while (this.#resident.size > maxEntries || (this.#bytes > maxBytes && this.#resident.size > 1))
+      this.#evict(this.#unused())
   }
 
-  #evicted(entry: Entry): void {
+  /** The next entry under the hand that was not used since the hand came by. */
+  #unused(): Entry {
+    for (;;) {
+      const step = this.#hand.next()
+      if (step.done === true) this.#hand = this.#resident.values()
+      else if (step.value.used) step.value.used = false
+      else if (step.value !== this.#newest || this.#resident.size === 1) return step.value
+    }
+  }
+
+  #evict(entry: Entry): void {
     entry.resident = false
+    this.#resident.delete(entry.key)
     this.#bytes -= entry.bytes
-    if (entry.pins > 0) this.#pinned.set(entry.key, entry)
+    forgetHint(entry)
+    if (this.isPinned(entry)) this.#pinned.set(entry.key, entry)
   }
 }

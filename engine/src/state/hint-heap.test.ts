@@ -15,14 +15,14 @@ describe('hint heap', () => {
   test('[D1] is a sorted list at every moment, whatever is pushed, taken and dropped in between', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-        const heap = new HintHeap()
+        const heap = new HintHeap<{ readonly key: string }>()
         let list: DuePosition[] = []
         for (const each of steps) {
           if (each === 'pop') {
             heap.pop()
             list.shift()
           } else if ('push' in each) {
-            heap.push(each.push.due, each.push.key)
+            heap.push(each.push.due, each.push)
             list = [...list, each.push].sort(compareDue)
           } else {
             heap.retain((due) => due !== each.dropDue)
@@ -30,7 +30,7 @@ describe('hint heap', () => {
           }
           expect(heap.size).toBe(list.length)
           expect(heap.firstDue).toBe(list[0]?.due)
-          expect(heap.firstKey).toBe(list[0]?.key)
+          expect(heap.first?.key).toBe(list[0]?.key)
         }
       }),
       { numRuns: 500 },
@@ -38,14 +38,14 @@ describe('hint heap', () => {
   })
 
   test('keys armed for an instant that is being fired are not sorted into its bucket one by one', () => {
-    const heap = new HintHeap()
+    const heap = new HintHeap<{ readonly key: string }>()
     const count = 30_000
-    for (let i = 0; i < count; i++) heap.push(1, `k${i}`)
+    for (let i = 0; i < count; i++) heap.push(1, { key: `k${i}` })
     const taken: string[] = []
-    for (let key = heap.firstKey; key !== undefined; key = heap.firstKey) {
+    for (let first = heap.first; first !== undefined; first = heap.first) {
       heap.pop()
-      taken.push(key)
-      if (taken.length <= count) heap.push(1, `late ${key}`)
+      taken.push(first.key)
+      if (taken.length <= count) heap.push(1, { key: `late ${first.key}` })
     }
     expect(taken.length).toBe(2 * count)
   })

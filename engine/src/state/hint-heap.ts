@@ -1,5 +1,5 @@
 /**
- * Hints (due, key) in the order of both, smallest first.
+ * Things with a key, each at a due time, in the order of both, smallest first.
  *
  * Many keys are due at one instant: every key of a window ends with it. So hints lie in buckets by due
  * time, a bucket is sorted once, when its time has come, and only buckets stand in a heap. Windows arm
@@ -9,21 +9,24 @@
  * of them would have the whole bucket sorted again.
  */
 import type { Millis } from '../time.ts'
-import type { DuePosition } from './port.ts'
 
-interface Bucket {
+interface Keyed {
+  readonly key: string
+}
+
+interface Bucket<T> {
   readonly due: Millis
-  readonly keys: string[]
-  /** Keys before this place have been taken. */
+  readonly items: T[]
+  /** Items before this place have been taken. */
   head: number
   sorted: boolean
   /** Came while the bucket was being taken from; a heap. */
-  readonly late: string[]
+  readonly late: T[]
 }
 
-export class HintHeap {
-  readonly #byDue = new Map<Millis, Bucket>()
-  #buckets: Bucket[] = []
+export class HintHeap<T extends Keyed> {
+  readonly #byDue = new Map<Millis, Bucket<T>>()
+  #buckets: Bucket<T>[] = []
   #size = 0
 
   /** Hints in it, superseded ones included. */
@@ -31,18 +34,18 @@ export class HintHeap {
     return this.#size
   }
 
-  push(due: Millis, key: string): void {
+  push(due: Millis, item: T): void {
     this.#size++
     const bucket = this.#byDue.get(due)
     if (bucket === undefined) {
-      const fresh = { due, keys: [key], head: 0, sorted: true, late: [] }
+      const fresh = { due, items: [item], head: 0, sorted: true, late: [] }
       this.#byDue.set(due, fresh)
       push(this.#buckets, fresh, earlier)
-    } else if (bucket.head > 0) push(bucket.late, key, before)
+    } else if (bucket.head > 0) push(bucket.late, item, before)
     else {
-      if (bucket.sorted && key < (bucket.keys[bucket.keys.length - 1] as string))
+      if (bucket.sorted && before(item, bucket.items[bucket.items.length - 1] as T))
         bucket.sorted = false
-      bucket.keys.push(key)
+      bucket.items.push(item)
     }
   }
 
@@ -51,54 +54,50 @@ export class HintHeap {
     return this.#buckets[0]?.due
   }
 
-  /** The key of the first hint. */
-  get firstKey(): string | undefined {
+  get first(): T | undefined {
     const bucket = this.#buckets[0]
     if (bucket === undefined) return undefined
     if (!bucket.sorted) {
-      // Without a comparison of its own `sort` goes by UTF-16 code units, as `<` does.
-      bucket.keys.sort()
+      bucket.items.sort(byKey)
       bucket.sorted = true
     }
-    return isLate(bucket) ? bucket.late[0] : bucket.keys[bucket.head]
+    return isLate(bucket) ? bucket.late[0] : bucket.items[bucket.head]
   }
 
   pop(): void {
-    if (this.firstKey === undefined) return
-    const bucket = this.#buckets[0] as Bucket
+    if (this.first === undefined) return
+    const bucket = this.#buckets[0] as Bucket<T>
     this.#size--
     if (isLate(bucket)) pop(bucket.late, before)
     else bucket.head++
-    if (bucket.head < bucket.keys.length || bucket.late.length > 0) return
+    if (bucket.head < bucket.items.length || bucket.late.length > 0) return
     pop(this.#buckets, earlier)
     this.#byDue.delete(bucket.due)
   }
 
   /** Drops every hint that is not to be kept. */
-  retain(keep: (due: Millis, key: string) => boolean): void {
-    const kept: DuePosition[] = []
-    for (const { due, keys, head, late } of this.#buckets) {
-      for (let i = head; i < keys.length; i++) {
-        const key = keys[i] as string
-        if (keep(due, key)) kept.push({ due, key })
-      }
-      for (const key of late) if (keep(due, key)) kept.push({ due, key })
+  retain(keep: (due: Millis, item: T) => boolean): void {
+    const kept: { readonly due: Millis; readonly item: T }[] = []
+    for (const { due, items, head, late } of this.#buckets) {
+      for (const item of [...items.slice(head), ...late])
+        if (keep(due, item)) kept.push({ due, item })
     }
     this.#byDue.clear()
     this.#buckets = []
     this.#size = 0
-    for (const { due, key } of kept) this.push(due, key)
+    for (const { due, item } of kept) this.push(due, item)
   }
 }
 
-/** Whether the first key of the bucket is one that came late. */
-function isLate({ late, keys, head }: Bucket): boolean {
+/** Whether the first item of the bucket is one that came late. */
+function isLate<T extends Keyed>({ late, items, head }: Bucket<T>): boolean {
   const [first] = late
-  return first !== undefined && (head >= keys.length || first < (keys[head] as string))
+  return first !== undefined && (head >= items.length || before(first, items[head] as T))
 }
 
-const earlier = (a: Bucket, b: Bucket): boolean => a.due < b.due
-const before = (a: string, b: string): boolean => a < b
+const earlier = (a: Bucket<unknown>, b: Bucket<unknown>): boolean => a.due < b.due
+const before = (a: Keyed, b: Keyed): boolean => a.key < b.key
+const byKey = (a: Keyed, b: Keyed): number => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)
 
 function push<T>(heap: T[], item: T, less: (a: T, b: T) => boolean): void {
   let at = heap.length

@@ -10,6 +10,7 @@ export {
 } from './restore.ts'
 export {
   openSavepoint,
+  type Savepoint,
   type SavepointSummary,
   writeSavepoint,
 } from './savepoint.ts'

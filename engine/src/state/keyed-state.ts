@@ -21,7 +21,7 @@ import { END, type Millis } from '../time.ts'
 import { ABSENT, Cell, Entry } from './cells.ts'
 import { SLICE_CHANGES } from './checkpoint.ts'
 import { CommittedValues } from './committed-values.ts'
-import type { Chunk } from './dirty.ts'
+import { type Chunk, FORGOTTEN } from './dirty.ts'
 import { DueIndex } from './due-index.ts'
 import { EntryCache } from './entry-cache.ts'
 import { checkKey } from './key-bytes.ts'
@@ -72,14 +72,18 @@ const LAST_MS = 8_640_000_000_000_000
 
 interface Sealed {
   readonly epoch: number
+  /** The same by the store's own count, which tells apart what was written again after an abort. */
+  readonly stamp: number
   readonly log: UndoLog
-  readonly changes: readonly Change[]
-  readonly chunk: Chunk
+  readonly encoded: EncodedValues
 }
 
+/** What an epoch changed; the arrays go by the rows of its log. */
 interface EncodedValues {
-  readonly buffer: Buffer
-  /** Where the value of each changed cell stops; -1 where it is forgotten. */
+  readonly memory: Buffer
+  readonly changes: readonly Change[]
+  readonly slots: readonly number[]
+  /** Where the value of each changed cell stops; FORGOTTEN where there is none. */
   readonly ends: readonly number[]
 }
 
@@ -149,7 +153,7 @@ export class KeyedState implements KeyedStore {
     const cell = this.#cell(entry, this.#timersSlot)
     const list = withTimer(timersOf(cell), { slot: timer.slot, name: timer.name, due })
     this.#write(cell, list, 0)
-    this.#due.arm(entry.key, (list[0] as Timer).due)
+    this.#due.arm(entry.key, (list[0] as Timer).due, cell.entry)
   }
 
   cancelTimer(entry: KeyEntry, slot: number, name: string): void {
@@ -170,6 +174,10 @@ export class KeyedState implements KeyedStore {
   dueOf(handle: KeyEntry, now: Millis): Timer | undefined {
     const entry = handle as Entry
     if (entry.resident && entry.due !== undefined && entry.due > now) return undefined
+    if (entry.resident && !this.#hasTimers(entry)) {
+      entry.due = END
+      return undefined
+    }
     const first = this.timers(entry)[0]
     // One that was evicted is now found through another entry, or was emptied.
     if (entry.resident) entry.due = first === undefined ? END : first.due
@@ -180,11 +188,11 @@ export class KeyedState implements KeyedStore {
     for (;;) {
       const hint = this.#due.first(now)
       if (hint === undefined) return undefined
-      const entry = this.entry(hint.key)
+      const entry = hint.entry === undefined ? this.entry(hint.key) : this.#cache.use(hint.entry)
       const timer = this.timers(entry)[0]
       if (timer?.due === hint.due) return { entry, timer }
-      this.#due.dropFirst()
-      if (timer !== undefined) this.#due.arm(hint.key, timer.due)
+      if (timer === undefined) this.#due.dropFirst()
+      else this.#due.moveFirst(timer.due)
     }
   }
 
@@ -212,11 +220,9 @@ export class KeyedState implements KeyedStore {
     const record = this.#record
     for (let i = 0; i < record.length; i++) {
       const cell = record.cells[i] as Cell
-      if (cell.epoch === this.#runningStamp) this.#cache.unpin(cell.entry)
-      else {
-        cell.epoch = this.#runningStamp
-        record.moveTo(this.#running, i)
-      }
+      if (cell.epoch === this.#runningStamp) continue
+      cell.epoch = this.#runningStamp
+      record.moveTo(this.#running, i)
     }
     this.#endRecord()
   }
@@ -231,21 +237,23 @@ export class KeyedState implements KeyedStore {
     assert(this.#sealed.length < MAX_SEALED, 'the epoch before the last one is settled')
     const log = this.#running
     const encoded = this.#encode(log)
-    const changes = this.#changes(log, encoded)
-    this.#sealed.push({ epoch, log, changes, chunk: { bytes: encoded.buffer.length, live: 0 } })
+    this.#sealed.push({ epoch, stamp: this.#runningStamp, log, encoded })
     this.#startEpoch()
-    return { epoch, changes, bytes: encoded.buffer.length }
+    return { epoch, changes: encoded.changes, bytes: encoded.memory.length }
   }
 
   promote(epoch: number): void {
     const sealed = this.#sealed.shift()
     assert(sealed?.epoch === epoch, 'epochs are promoted in the order they were sealed')
-    const { log, changes, chunk } = sealed
-    for (let i = 0; i < log.length; i++) {
-      const cell = log.cells[i] as Cell
-      this.#committed.promote(cell.entry, cell.slot, (changes[i] as Change).value, chunk)
-      this.#cache.unpin(cell.entry)
+    const { memory, changes, slots, ends } = sealed.encoded
+    const chunk: Chunk = { memory, live: 0 }
+    let start = 0
+    for (let i = 0; i < changes.length; i++) {
+      const end = ends[i] as number
+      this.#committed.promote(changes[i] as Change, slots[i] as number, { chunk, start, end })
+      if (end >= 0) start = end
     }
+    this.#cache.settle(sealed.stamp)
   }
 
   abort(epoch: number): void {
@@ -267,7 +275,7 @@ export class KeyedState implements KeyedStore {
   committed(key: string, slot: number): unknown {
     const entry = this.#cache.peek(key)
     const cell = entry?.cells[slot]
-    if (cell !== undefined && cell.entry.pins === 0) return this.#visible(cell)
+    if (cell !== undefined && !this.#cache.isPinned(cell.entry)) return this.#visible(cell)
     const spec = this.#slots.at(slot)
     const bytes = this.#committed.read(keyGroup(key), key, slot)
     if (bytes === undefined) return spec.initial
@@ -349,9 +357,22 @@ export class KeyedState implements KeyedStore {
     return live.cells[slot] ?? this.#load(live, slot)
   }
 
-  #load(entry: Entry, slot: number): Cell {
-    const cell = new Cell(entry, slot, ABSENT)
+  /** Most keys of most stages have none: they need no cell to say so. */
+  #hasTimers(entry: Entry): boolean {
+    const slot = this.#timersSlot
+    if (entry.cells[slot] !== undefined) return true
     const bytes = this.#committed.read(entry.group, entry.key, slot)
+    if (bytes === undefined) return false
+    this.#load(entry, slot, bytes)
+    return true
+  }
+
+  #load(
+    entry: Entry,
+    slot: number,
+    bytes = this.#committed.read(entry.group, entry.key, slot),
+  ): Cell {
+    const cell = new Cell(entry, slot, ABSENT)
     if (bytes !== undefined) {
       const stored = this.#slots.at(slot).read(bytes)
       cell.value = stored.value
@@ -372,7 +393,7 @@ export class KeyedState implements KeyedStore {
   #remember(cell: Cell): void {
     assert(this.#recordOpen, 'state is written within a record')
     cell.record = this.#recordNumber
-    this.#cache.pin(cell.entry)
+    this.#cache.pin(cell.entry, this.#runningStamp)
     this.#record.push(cell, cell.value, cell.writtenAt)
   }
 
@@ -401,61 +422,72 @@ export class KeyedState implements KeyedStore {
       // What the index knew of the old timers may have been dropped since (D1).
       const timer = cell.slot === this.#timersSlot ? timersOf(cell)[0] : undefined
       if (cell.slot === this.#timersSlot) cell.entry.due = undefined
-      if (timer !== undefined) this.#due.arm(cell.entry.key, timer.due)
-      this.#cache.unpin(cell.entry)
+      if (timer !== undefined) this.#due.arm(cell.entry.key, timer.due, cell.entry)
     }
   }
 
-  /** The last value of each changed cell, one after the other. */
+  /**
+   * The last value of each changed cell, one after the other. The cells are gone through once: there
+   * are more of them than the processor's cache holds.
+   */
   #encode(log: UndoLog): EncodedValues {
     const out = this.#writer
+    const changes: Writable<Change>[] = []
+    const slots: number[] = []
     const ends: number[] = []
     out.reset()
     for (let i = 0; i < log.length; i++) {
       const cell = log.cells[i] as Cell
-      if (cell.value === ABSENT) {
-        ends.push(-1)
-        continue
-      }
       const slot = this.#slots.at(cell.slot)
-      const start = out.position
-      slot.write(cell.value, cell.writtenAt, out)
-      const bytes = out.position - start
-      if (bytes > this.#maxValueBytes)
-        throw new OpportuneError('state_too_large', `One key of ${slot.id} holds ${bytes} bytes.`, {
-          slot: slot.id,
-          group: cell.entry.group,
-          bytes,
-          limit: this.#maxValueBytes,
-        })
-      ends.push(out.position)
-    }
-    return { buffer: out.copy(), ends }
-  }
-
-  #changes(log: UndoLog, encoded: EncodedValues): Change[] {
-    const changes: Change[] = []
-    const { buffer: memory, byteOffset } = encoded.buffer
-    let start = 0
-    for (let i = 0; i < log.length; i++) {
-      const cell = log.cells[i] as Cell
-      const end = encoded.ends[i] as number
-      // A plain view: the Buffer of `subarray` costs twice as much, and there is one per change.
-      const value = end < 0 ? null : new Uint8Array(memory, byteOffset + start, end - start)
-      if (value !== null) start = end
-      this.#cache.resize(cell, value?.length ?? 0)
       const { group, key } = cell.entry
-      changes.push({ slot: this.#slots.at(cell.slot).id, group, key, value })
+      const start = out.position
+      if (cell.value !== ABSENT) slot.write(cell.value, cell.writtenAt, out)
+      const bytes = out.position - start
+      if (bytes > this.#maxValueBytes) throw tooLarge(slot.id, group, bytes, this.#maxValueBytes)
+      this.#cache.resize(cell, bytes)
+      changes.push({ slot: slot.id, group, key, value: null })
+      slots.push(cell.slot)
+      ends.push(cell.value === ABSENT ? FORGOTTEN : out.position)
     }
-    return changes
+    const memory = out.copy()
+    fillIn(changes, memory, ends)
+    return { memory, changes, slots, ends }
   }
 
   /** Whether the checkpoint's timer index may not know what this key has armed. */
   #timersUnwritten(key: string): boolean {
     if (this.#committed.isDirty(keyGroup(key), key, this.#timersSlot)) return true
-    return (this.#cache.peek(key)?.pins ?? 0) > 0
+    const entry = this.#cache.peek(key)
+    return entry !== undefined && this.#cache.isPinned(entry)
   }
 }
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] }
+
+/** The values, once the memory that they lie in is known. */
+function fillIn(changes: Writable<Change>[], memory: Buffer, ends: readonly number[]): void {
+  const { buffer, byteOffset } = memory
+  let start = 0
+  for (let i = 0; i < changes.length; i++) {
+    const end = ends[i] as number
+    if (end < 0) continue
+    // A plain view: the Buffer of `subarray` costs twice as much, and there is one per change.
+    ;(changes[i] as Writable<Change>).value = new Uint8Array(
+      buffer,
+      byteOffset + start,
+      end - start,
+    )
+    start = end
+  }
+}
+
+const tooLarge = (slot: string, group: number, bytes: number, limit: number): OpportuneError =>
+  new OpportuneError('state_too_large', `One key of ${slot} holds ${bytes} bytes.`, {
+    slot,
+    group,
+    bytes,
+    limit,
+  })
 
 const timersOf = (cell: Cell): TimerList =>
   cell.value === ABSENT ? NO_TIMERS : (cell.value as TimerList)

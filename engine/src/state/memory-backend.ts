@@ -50,7 +50,8 @@ export class MemoryBackend implements CheckpointBackend {
   }
 
   read(slot: string, group: number, key: string): Uint8Array | undefined {
-    return this.#groups[group]?.get(place(slot, key))
+    const rows = this.#groups[group]
+    return rows === undefined || rows.size === 0 ? undefined : rows.get(place(slot, key))
   }
 
   scan(after?: Place): IterableIterator<StoredEntry> {

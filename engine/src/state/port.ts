@@ -10,8 +10,9 @@
  * K2 `dropRecord` restores exactly what the record changed; `abort` exactly what its epoch changed.
  * K3 Only promoted values reach the checkpoint, `committed()` or a scan.
  * K4 Memory is bounded: promoted values not yet checkpointed are kept encoded up to a limit (then a
- *    checkpoint is due), decoded ones live in an LRU; a key in use by an open epoch is never lost to
- *    eviction; waiting timers live in the checkpoint, only the next ones in memory.
+ *    checkpoint is due), decoded ones live in a cache that lets go what was not asked for lately; a key
+ *    in use by an open epoch is never lost to eviction; waiting timers live in the checkpoint, only the
+ *    next ones in memory.
  * K5 Changelog first: a change is in the sealed epoch's changes before it can reach a checkpoint.
  * K6 Restoring from checkpoint and changelog tail gives the same state as never having stopped,
  *    wherever a checkpoint in progress was cut off.

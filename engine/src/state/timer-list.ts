@@ -19,6 +19,9 @@ export function compareTimers(a: Timer, b: Timer): number {
 
 /** The list with `timer` in it, in place of the one of its slot and name. */
 export function withTimer(list: TimerList, timer: Timer): TimerList {
+  const [only, second] = list
+  if (only === undefined) return [timer]
+  if (second === undefined && only.slot === timer.slot && only.name === timer.name) return [timer]
   const next: Timer[] = []
   let placed = false
   for (const other of list) {
@@ -36,7 +39,8 @@ export function withTimer(list: TimerList, timer: Timer): TimerList {
 /** The list without the named timer; the same list where there is none. */
 export function withoutTimer(list: TimerList, slot: number, name: string): TimerList {
   const at = findTimer(list, slot, name)
-  return at === undefined ? list : list.filter((timer) => timer !== at)
+  if (at === undefined) return list
+  return list.length === 1 ? NO_TIMERS : list.filter((timer) => timer !== at)
 }
 
 export function findTimer(list: TimerList, slot: number, name: string): Timer | undefined {

@@ -1,6 +1,6 @@
 /**
  * What a record or an epoch overwrote: the first old value of each cell, to be put back in reverse
- * order. Each row pins its entry (K4). Parallel arrays, so that a write allocates nothing.
+ * order. Parallel arrays, so that a write allocates nothing.
  */
 import type { Millis } from '../time.ts'
 import type { Cell } from './cells.ts'

@@ -7,7 +7,7 @@ import { type Codec, jsonCodec } from '../codec/codec.ts'
 import { assert } from '../errors.ts'
 import type { Pane, PaneState } from './panes.ts'
 import { panesOf, stateOf } from './panes.ts'
-import type { Session, SessionState } from './sessions.ts'
+import type { Session, SessionState, ToldResult } from './sessions.ts'
 import { sessionStateOf, sessionsOf } from './sessions.ts'
 
 export function paneStateCodec<A>(accumulator: Codec<A> = jsonCodec<A>()): Codec<PaneState<A>> {
@@ -40,6 +40,10 @@ export function paneStateCodec<A>(accumulator: Codec<A> = jsonCodec<A>()): Codec
   }
 }
 
+const FIRED = 1
+/** Every told result is stored with its accumulator. */
+const RETRACTABLE = 2
+
 export function sessionStateCodec<A>(
   accumulator: Codec<A> = jsonCodec<A>(),
 ): Codec<SessionState<A>> {
@@ -54,12 +58,14 @@ export function sessionStateCodec<A>(
         out.signed(s.start)
         out.varint(s.last - s.start)
         out.varint(s.count)
-        out.byte(s.fired ? 1 : 0)
+        const retractable = s.told.some((told) => told.acc !== undefined)
+        out.byte((s.fired ? FIRED : 0) | (retractable ? RETRACTABLE : 0))
         out.varint(s.told.length)
         for (const told of s.told) {
           out.text(told.key)
           out.signed(told.start)
           out.varint(told.end - told.start)
+          if (retractable) nested.write(told.acc as A, out)
         }
         nested.write(s.acc, out)
       }
@@ -77,14 +83,15 @@ function readSession<A>(reader: ByteReader, nested: Nested<A>): Session<A> {
   const start = reader.signed()
   const last = start + reader.varint()
   const count = reader.varint()
-  const fired = reader.byte() === 1
-  const told: { key: string; start: number; end: number }[] = []
+  const flags = reader.byte()
+  const told: ToldResult<A>[] = []
   for (let left = reader.varint(); left > 0; left--) {
     const key = reader.text()
     const toldStart = reader.signed()
-    told.push({ key, start: toldStart, end: toldStart + reader.varint() })
+    const window = { key, start: toldStart, end: toldStart + reader.varint() }
+    told.push((flags & RETRACTABLE) === 0 ? window : { ...window, acc: nested.read(reader) })
   }
-  return { start, last, acc: nested.read(reader), count, fired, told }
+  return { start, last, acc: nested.read(reader), count, fired: (flags & FIRED) !== 0, told }
 }
 
 interface Nested<A> {

@@ -159,6 +159,17 @@ describe('hopping windows', () => {
     expect(work).toEqual({ adds: 10, combines: 16 })
   })
 
+  test('[W2] where keys are never united, a window that fires leaves the state as it is', () => {
+    const states = (merge: { readonly merge?: 'cancel' }) => {
+      const h = drive(windowOperator('w', hops, sum, merge)).record('k', 1, { at: 0, now: 0 })
+      return [2, 4, 6, 8].map((now) => h.advanceTo(now).state('k'))
+    }
+    const [first, ...others] = states({ merge: 'cancel' })
+    for (const state of others) expect(state).toEqual(first)
+    // A hand-over leaves the timer behind: then the state has to say which windows have fired.
+    expect(new Set(states({}).map((state) => state.due)).size).toBe(4)
+  })
+
   test('[W6] a slide that does not divide the size', () => {
     const h = drive(windowOperator('w', hopping({ size: 10, slide: 4, offset: 1 }), sum))
     h.record('k', 1, { at: 5, now: 0 }).record('k', 2, { at: 6, now: 0 }).advanceTo(100)

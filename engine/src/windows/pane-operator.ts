@@ -41,22 +41,23 @@ import {
 import {
   type Aggregate,
   type KeyedWindow,
+  type RetractingOutputs,
   type WindowMeta,
   type WindowOptions,
-  type WindowOutputs,
+  type WindowResult,
   windowOutputs,
 } from './window.ts'
 
 const TIMER = 'window'
 
-type PaneContext<In, A, R> = Context<PaneState<A>, WindowOutputs<In, R>>
+type PaneContext<In, A, R> = Context<PaneState<A>, RetractingOutputs<In, R>>
 
 export function paneOperator<In, A, R>(
   id: string,
   assigner: PaneAssigner,
   aggregate: Aggregate<In, A, R>,
   options: WindowOptions<A>,
-): Operator<In, PaneState<A>, WindowOutputs<In, R>> {
+): Operator<In, PaneState<A>, RetractingOutputs<In, R>> {
   const panes = new PaneWindows(assigner, aggregate, options)
   const pane = panes.grid.pane
   const { combine } = aggregate
@@ -67,7 +68,7 @@ export function paneOperator<In, A, R>(
       initial: noPanes(aggregate.initial),
       codec: paneStateCodec(options.codec),
     },
-    outputs: windowOutputs<In, R>(),
+    outputs: windowOutputs<In, R>(options),
     onRecord(value: In, cx) {
       const state = cx.get()
       const at = cx.time
@@ -87,7 +88,7 @@ export function paneOperator<In, A, R>(
     },
     onTimer: (_name, cx) => panes.settle(cx),
     ...(options.merge !== undefined && { merge: options.merge }),
-    ...(options.merge === undefined &&
+    ...(uniting(aggregate, options) &&
       combine !== undefined && {
         merge: (mine: PaneState<A>, theirs: PaneState<A>, at: Millis) =>
           unitePanes(panes, mine, theirs, at),
@@ -95,6 +96,10 @@ export function paneOperator<In, A, R>(
       }),
   })
 }
+
+/** Whether two keys' windows may become one's. */
+const uniting = <In, A, R>(aggregate: Aggregate<In, A, R>, options: WindowOptions<A>): boolean =>
+  options.merge === undefined && options.retract !== true && aggregate.combine !== undefined
 
 /** A tumbling window is one pane; only uniting keys would combine, and that needs `combine`. */
 function onePaneOnly(): never {
@@ -108,12 +113,17 @@ class PaneWindows<In, A, R> implements PaneRules<A> {
   readonly combine: (a: A, b: A) => A
   private readonly aggregate: Aggregate<In, A, R>
   private readonly tellMeta: boolean
+  private readonly retracts: boolean
+  /** Whether the state tells what has fired; only a hand-over asks, for timers stay behind. */
+  private readonly keepsDue: boolean
 
   constructor(assigner: PaneAssigner, aggregate: Aggregate<In, A, R>, options: WindowOptions<A>) {
     this.grid = gridOf(assigner, options.lateness ?? 0)
     this.initial = aggregate.initial
     this.aggregate = aggregate
     this.tellMeta = options.meta ?? false
+    this.retracts = options.retract ?? false
+    this.keepsDue = uniting(aggregate, options)
     this.combine = aggregate.combine ?? onePaneOnly
   }
 
@@ -129,10 +139,11 @@ class PaneWindows<In, A, R> implements PaneRules<A> {
     const end = firstEnd(grid, start)
     if (end <= cx.now || this.tellMeta) return false
     if (state.count === 0 || start > state.start) {
-      const due = state.count === 0 ? end : Math.min(state.due, end)
+      const armed = (state.count > 0 ? cx.timerDue(TIMER) : undefined) ?? END
+      const due = Math.min(armed, end)
       const acc = aggregate.add(aggregate.initial, value, at)
       cx.set({ start, acc, count: 1, due, older: panesOf(state), orphans: NONE })
-      if (due !== state.due) cx.setTimer(TIMER, due)
+      if (due < armed) cx.setTimer(TIMER, due)
       return true
     }
     const index = findPane(state.older, start)
@@ -165,12 +176,16 @@ class PaneWindows<In, A, R> implements PaneRules<A> {
     // Windows come and go with panes: into one that exists, no new instant comes.
     const due = old === undefined ? dueAfter(grid, after, now) : state.due
     cx.set(stateOf(after, due))
-    if (due !== state.due) cx.setTimer(TIMER, due)
+    if (old === undefined && due !== cx.timerDue(TIMER)) cx.setTimer(TIMER, due)
     const first = firstEnd(grid, start)
     if (this.tellMeta && old === undefined) this.tellOpened(before, first, last, cx)
     for (let end = first; end <= now && end <= last; end += grid.slide)
-      if (end + grid.lateness > now)
-        this.fire(after, end, windowAt(grid, before, end, this.combine) ? 'refined' : 'fired', cx)
+      if (end + grid.lateness > now) {
+        const emitted = windowAt(grid, before, end, this.combine)
+        if (emitted !== undefined && this.retracts)
+          cx.emit('retract', this.resultOf(cx.key, emitted))
+        this.fire(after, end, emitted === undefined ? 'fired' : 'refined', cx)
+      }
   }
 
   /** Fires and forgets what is due. */
@@ -178,7 +193,7 @@ class PaneWindows<In, A, R> implements PaneRules<A> {
     const { grid } = this
     const state = cx.get()
     const panes = panesOf(state)
-    let due = state.due
+    let due = this.keepsDue ? state.due : cx.now
     for (; due <= cx.now && due < END; due = dueAfter(grid, panes, due)) {
       // Without lateness every instant is an end.
       if (grid.lateness === 0 || hasEnd(grid, panes, due)) this.fire(panes, due, 'fired', cx)
@@ -190,10 +205,11 @@ class PaneWindows<In, A, R> implements PaneRules<A> {
       cx.clear()
       return
     }
+    cx.setTimer(TIMER, due)
+    if (expired === 0 && !this.keepsDue) return
     const older = expired === 0 ? state.older : state.older.slice(expired)
     const { start, acc, count } = state
     cx.set({ start, acc, count, due, older, orphans: NONE })
-    cx.setTimer(TIMER, due)
   }
 
   /** After `unitePanes`: emits what nobody else will, and what the giver's records changed. */
@@ -244,6 +260,11 @@ class PaneWindows<In, A, R> implements PaneRules<A> {
     replaces: readonly KeyedWindow[],
     cx: PaneContext<In, A, R>,
   ): void {
+    const result = this.resultOf(key, held)
+    cx.emit('out', replaces.length === 0 ? result : { ...result, replaces })
+  }
+
+  private resultOf(key: string, held: HeldWindow<A>): WindowResult<R> {
     const { end, acc } = held
     const start = end - this.grid.size
     const { aggregate } = this
@@ -251,8 +272,7 @@ class PaneWindows<In, A, R> implements PaneRules<A> {
     const value = aggregate.result
       ? aggregate.result(acc, { start, end }, key)
       : (acc as unknown as R)
-    if (replaces.length === 0) cx.emit('out', { key, start, end, value })
-    else cx.emit('out', { key, start, end, value, replaces })
+    return { key, start, end, value }
   }
 
   private tellOpened(

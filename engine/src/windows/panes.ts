@@ -7,7 +7,8 @@
  * P2 A pane is kept exactly as long as one of its windows has not expired, so that an unexpired window
  *    always finds all of its panes.
  * P3 `due` is the next instant at which a window ends or expires; every window that ended before `due`
- *    has fired.
+ *    has fired. Where keys are never united nobody asks: then it is not kept up to date, and a window
+ *    that fires changes the key's timer alone.
  */
 import { END, type Millis } from '../time.ts'
 import type { PaneAssigner } from './assigners.ts'

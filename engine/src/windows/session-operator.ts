@@ -39,22 +39,23 @@ import {
 import {
   type CombiningAggregate,
   type KeyedWindow,
+  type RetractingOutputs,
   type WindowMeta,
   type WindowOptions,
-  type WindowOutputs,
+  type WindowResult,
   windowOutputs,
 } from './window.ts'
 
 const TIMER = 'window'
 
-type SessionContext<In, A, R> = Context<SessionState<A>, WindowOutputs<In, R>>
+type SessionContext<In, A, R> = Context<SessionState<A>, RetractingOutputs<In, R>>
 
 export function sessionOperator<In, A, R>(
   id: string,
   assigner: SessionAssigner,
   aggregate: CombiningAggregate<In, A, R>,
   options: WindowOptions<A>,
-): Operator<In, SessionState<A>, WindowOutputs<In, R>> {
+): Operator<In, SessionState<A>, RetractingOutputs<In, R>> {
   const sessions = new SessionWindows(assigner, aggregate, options)
   return operator({
     id,
@@ -63,7 +64,7 @@ export function sessionOperator<In, A, R>(
       initial: noSessions(aggregate.initial),
       codec: sessionStateCodec(options.codec),
     },
-    outputs: windowOutputs<In, R>(),
+    outputs: windowOutputs<In, R>(options),
     onRecord(value: In, cx) {
       const state = cx.get()
       const at = cx.time
@@ -86,12 +87,14 @@ export function sessionOperator<In, A, R>(
       else sessions.add(value, state, cx)
     },
     onTimer: (_name, cx) => sessions.settle(sessionsOf(cx.get()), cx),
-    merge:
-      options.merge ?? ((mine, theirs) => uniteSessions(assigner, mine, theirs, aggregate.combine)),
-    ...(options.merge === undefined && {
-      onMerged: (from: string, cx: SessionContext<In, A, R>) =>
-        sessions.settle(sessionsOf(cx.get()), cx, { expiredKey: from }),
-    }),
+    ...(options.merge !== undefined && { merge: options.merge }),
+    ...(options.merge === undefined &&
+      options.retract !== true && {
+        merge: (mine: SessionState<A>, theirs: SessionState<A>) =>
+          uniteSessions(assigner, mine, theirs, aggregate.combine),
+        onMerged: (from: string, cx: SessionContext<In, A, R>) =>
+          sessions.settle(sessionsOf(cx.get()), cx, { expiredKey: from }),
+      }),
   })
 }
 
@@ -101,6 +104,7 @@ class SessionWindows<In, A, R> {
   private readonly aggregate: CombiningAggregate<In, A, R>
   private readonly lateness: Millis
   private readonly tellMeta: boolean
+  private readonly retracts: boolean
 
   constructor(
     assigner: SessionAssigner,
@@ -111,6 +115,7 @@ class SessionWindows<In, A, R> {
     this.aggregate = aggregate
     this.lateness = options.lateness ?? 0
     this.tellMeta = options.meta ?? false
+    this.retracts = options.retract ?? false
   }
 
   /** A record that begins a session, bridges two, or joins one that is not the newest or not open. */
@@ -184,19 +189,29 @@ class SessionWindows<In, A, R> {
   }
 
   private fire(session: Session<A>, key: string, cx: SessionContext<In, A, R>): Session<A> {
-    const { start, told } = session
+    const { start, told, acc } = session
     const end = session.last + this.by.gap
     const window: KeyedWindow = { key, start, end }
+    for (const former of told)
+      if (former.acc !== undefined) cx.emit('retract', this.resultOf(former, former.acc))
+    const result = this.resultOf(window, acc)
+    const replaces = told
+      .filter((t) => t.key !== key || t.start !== start || t.end !== end)
+      .map((t): KeyedWindow => ({ key: t.key, start: t.start, end: t.end }))
+    cx.emit('out', replaces.length === 0 ? result : { ...result, replaces })
+    if (this.tellMeta) this.tell(told.length > 0 ? 'refined' : 'fired', key, session, cx)
+    if (this.lateness === 0) return { ...session, fired: true, told: NOTHING }
+    return { ...session, fired: true, told: [this.retracts ? { ...window, acc } : window] }
+  }
+
+  private resultOf(window: KeyedWindow, acc: A): WindowResult<R> {
+    const { key, start, end } = window
     const { aggregate } = this
     // Without `result` R is A: see windowOperator.
     const value = aggregate.result
-      ? aggregate.result(session.acc, window, key)
-      : (session.acc as unknown as R)
-    const replaces = told.filter((t) => t.key !== key || t.start !== start || t.end !== end)
-    if (replaces.length === 0) cx.emit('out', { key, start, end, value })
-    else cx.emit('out', { key, start, end, value, replaces })
-    if (this.tellMeta) this.tell(told.length > 0 ? 'refined' : 'fired', key, session, cx)
-    return { ...session, fired: true, told: this.lateness > 0 ? [window] : NOTHING }
+      ? aggregate.result(acc, { start, end }, key)
+      : (acc as unknown as R)
+    return { key, start, end, value }
   }
 
   private tell(

@@ -10,6 +10,11 @@ import type { Millis } from '../time.ts'
 import type { SessionAssigner } from './assigners.ts'
 import type { KeyedWindow } from './window.ts'
 
+/** A result emitted before, with its accumulator where it may have to be retracted. */
+export interface ToldResult<A> extends KeyedWindow {
+  readonly acc?: A
+}
+
 export interface Session<A> {
   /** Event time of its first record. */
   readonly start: Millis
@@ -19,7 +24,7 @@ export interface Session<A> {
   /** Records added. */
   readonly count: number
   readonly fired: boolean
-  readonly told: readonly KeyedWindow[]
+  readonly told: readonly ToldResult<A>[]
 }
 
 /** A key's sessions, the newest in the state itself (see PaneState). `count` 0: no session. */

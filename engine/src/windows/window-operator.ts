@@ -10,33 +10,40 @@ import { paneOperator } from './pane-operator.ts'
 import type { PaneState } from './panes.ts'
 import { sessionOperator } from './session-operator.ts'
 import type { SessionState } from './sessions.ts'
-import type { Aggregate, CombiningAggregate, WindowOptions, WindowOutputs } from './window.ts'
+import type {
+  Aggregate,
+  CombiningAggregate,
+  OutputsOf,
+  WindowOptions,
+  WindowOutputs,
+} from './window.ts'
 
 /**
  * An operator with outputs `out` (results), `late` (records whose windows had all expired) and `meta`
- * (what happened to windows, where `options.meta` asks for it).
+ * (what happened to windows, where `options.meta` asks for it); with `options.retract` also `retract`
+ * (results that the next one to `out` takes the place of).
  * @example
  * windowOperator('views', tumbling({ size: seconds(10) }), { initial: 0, add: (n) => n + 1 })
  * @throws window_invalid
  */
-export function windowOperator<In, A, R = A>(
+export function windowOperator<In, A, R = A, O extends WindowOptions<A> = WindowOptions<A>>(
   id: string,
   assigner: Tumbling,
   aggregate: Aggregate<In, A, R>,
-  options?: WindowOptions<A>,
-): Operator<In, PaneState<A>, WindowOutputs<In, R>>
-export function windowOperator<In, A, R = A>(
+  options?: O,
+): Operator<In, PaneState<A>, OutputsOf<In, R, O>>
+export function windowOperator<In, A, R = A, O extends WindowOptions<A> = WindowOptions<A>>(
   id: string,
   assigner: Hopping,
   aggregate: CombiningAggregate<In, A, R>,
-  options?: WindowOptions<A>,
-): Operator<In, PaneState<A>, WindowOutputs<In, R>>
-export function windowOperator<In, A, R = A>(
+  options?: O,
+): Operator<In, PaneState<A>, OutputsOf<In, R, O>>
+export function windowOperator<In, A, R = A, O extends WindowOptions<A> = WindowOptions<A>>(
   id: string,
   assigner: SessionAssigner,
   aggregate: CombiningAggregate<In, A, R>,
-  options?: WindowOptions<A>,
-): Operator<In, SessionState<A>, WindowOutputs<In, R>>
+  options?: O,
+): Operator<In, SessionState<A>, OutputsOf<In, R, O>>
 export function windowOperator<In, A, R>(
   id: string,
   assigner: Tumbling | Hopping | SessionAssigner,

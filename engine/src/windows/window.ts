@@ -38,6 +38,11 @@ export interface WindowOptions<A> {
   readonly lateness?: Millis
   /** Emit `meta`; default false, and then it costs nothing. */
   readonly meta?: boolean
+  /**
+   * Before a result takes the place of earlier ones, emit each of those to `retract`: for whoever adds
+   * results up. Default false. Excludes uniting keys: a hand-over knows what was emitted, not its value.
+   */
+  readonly retract?: boolean
   /** Of the accumulator inside the stored state; JSON by default. */
   readonly codec?: Codec<A>
   /** Of the accumulator's shape; raise it when the shape changes. Default 1. */
@@ -45,6 +50,8 @@ export interface WindowOptions<A> {
   /**
    * What becomes of windows when two keys turn out to be one. Default: they unite where the aggregate
    * has `combine`; where it has none this must be said, or a mergeable stage refuses the operator.
+   * Where keys never become one, saying so spares a write of the state for each window that fires: it
+   * need not tell the next owner which windows have fired.
    */
   readonly merge?: 'discard' | 'cancel'
 }
@@ -83,8 +90,24 @@ export type WindowOutputs<In, R> = {
   readonly meta: Output<WindowMeta>
 }
 
-export const windowOutputs = <In, R>(): WindowOutputs<In, R> => ({
-  out: output(),
-  late: output(),
-  meta: output(),
-})
+/** Results that stand no more: each was emitted before, as it is, and the next `out` replaces it. */
+export type RetractingOutputs<In, R> = WindowOutputs<In, R> & {
+  readonly retract: Output<WindowResult<R>>
+}
+
+/** The outputs that a window operator with these options has. */
+export type OutputsOf<In, R, O> = O extends { readonly retract: true }
+  ? RetractingOutputs<In, R>
+  : WindowOutputs<In, R>
+
+/**
+ * Typed as if all were there: operators emit to `retract` only where it is asked for. A topology would
+ * not let an output stand that leads nowhere (T2), so it must not exist otherwise.
+ */
+export function windowOutputs<In, R>(options: {
+  readonly retract?: boolean
+}): RetractingOutputs<In, R> {
+  const outputs = { out: output(), late: output(), meta: output() }
+  const all = options.retract === true ? { ...outputs, retract: output() } : outputs
+  return all as RetractingOutputs<In, R>
+}

@@ -70,6 +70,8 @@ const handOvers: fc.Arbitrary<HandOver> = fc.record({
   delay: fc.constantFrom(0, 0, 5, 30),
   after: traces,
 })
+/** Without hand-overs the state does not tell what has fired. */
+const merges = fc.constantFrom({}, { merge: 'cancel' } as const)
 const latenesses = fc.constantFrom(0, 0, 3, 12, 50)
 const paneAssigners = fc.oneof(
   fc
@@ -209,8 +211,8 @@ const takeLate = (h: Driven) => h.take('late').map((l) => ({ id: l.value, latene
 describe('tumbling and hopping', () => {
   test('[W1] [W2] [W3] [W4] [W5] [W6] [SYS-3] after every step, results are those recomputed from scratch', () => {
     fc.assert(
-      fc.property(paneAssigners, latenesses, traces, (by, lateness, steps) => {
-        const h = drive(build(by, { lateness }))
+      fc.property(paneAssigners, latenesses, merges, traces, (by, lateness, merge, steps) => {
+        const h = drive(build(by, { lateness, ...merge }))
         const table = new Table()
         const arrivals: Arrival[] = []
         const late: { id: number; lateness: number }[] = []
@@ -387,6 +389,48 @@ describe('all windows', () => {
         if (by.kind !== 'session') expect(counts.fired).toBe(counts.opened)
       }),
       { numRuns: 120 },
+    )
+  })
+})
+
+describe('retractions', () => {
+  const assigners = fc.oneof<fc.Arbitrary<Assigner>[]>(paneAssigners, sessionAssigners)
+
+  test('[W17] after every step, what was put out less what was taken back are the standing results', () => {
+    fc.assert(
+      fc.property(assigners, latenesses, traces, (by, lateness, steps) => {
+        const h = drive(build(by, { lateness, retract: true }))
+        const plain = drive(build(by, { lateness }))
+        const results: WindowResult<Ids>[] = []
+        const table = new Table()
+        const bag = new Map<string, number>()
+        run(h, steps, (now, arrival) => {
+          if (arrival === undefined) plain.advanceTo(now)
+          else plain.record('u', arrival.id, arrival)
+          for (const { name, value } of h.take()) {
+            if (name === 'late') continue
+            const { key, start, end, value: row } = value as WindowResult<Ids>
+            const result = `${rowKey(key, start, end)}: ${row.join()}`
+            const standing = bag.get(result) ?? 0
+            if (name === 'out') {
+              results.push(value as WindowResult<Ids>)
+              bag.set(result, standing + 1)
+              continue
+            }
+            // Nothing is taken back that was not put out, as it was put out, and nothing twice.
+            expect(standing).toBe(1)
+            bag.delete(result)
+          }
+          const emitted = plain.take('out')
+          table.take(emitted)
+          expect(results.splice(0)).toEqual(emitted)
+          const rows = [...table.rows].map(
+            ([row, value]) => [`${row}: ${value.join()}`, 1] as const,
+          )
+          expect(bag).toEqual(new Map(rows))
+        })
+      }),
+      { numRuns: 250 },
     )
   })
 })

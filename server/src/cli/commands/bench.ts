@@ -1,6 +1,6 @@
 /** `opportune bench`: measures; never a test. */
 import { type Command, Option } from 'commander'
-import { declare, group, type Session } from '../command.ts'
+import { declare, group, type Session, UsageError } from '../command.ts'
 import { integer } from '../options.ts'
 import { figuresText } from '../render/figures.ts'
 
@@ -10,6 +10,7 @@ interface QueryBenchOptions {
   readonly log: 'memory' | 'embedded'
   readonly durability: 'disk' | 'os'
   readonly runs: number
+  readonly query?: string
 }
 
 interface PipelineOptions {
@@ -30,11 +31,15 @@ const log = (): Option =>
     .choices(['memory', 'embedded'])
     .default('memory')
 
+/** Whether there is such a query is asked in `run`: --help should not load the benchmarks. */
+const query = (): Option =>
+  new Option('--query <name>', 'only this one, such as q5; default: every query')
+
 export function addBench(program: Command, session: Session): void {
   const bench = group(program, 'bench', 'Measure speed and memory on this machine.')
-  for (const [suite, summary] of [
-    ['ysb', 'The Yahoo streaming benchmark: views per campaign and window.'],
-    ['nexmark', 'Queries of the Nexmark benchmark: an auction site.'],
+  for (const [suite, summary, own] of [
+    ['ysb', 'The Yahoo streaming benchmark: views per campaign and window.', []],
+    ['nexmark', 'Queries of the Nexmark benchmark: an auction site.', [query()]],
   ] as const)
     declare<QueryBenchOptions>(bench, session, {
       name: suite,
@@ -43,6 +48,7 @@ export function addBench(program: Command, session: Session): void {
         'Events per second, CPU, memory, and the ratio to a bare loop of the same run; the hash of the results is compared with that of an oracle. Exit code 1 where it differs.',
       examples: [`./bin/opportune bench ${suite} --events 1000000 --seed 1 --log memory --json`],
       options: [
+        ...own,
         events(),
         seed(),
         log(),
@@ -54,8 +60,12 @@ export function addBench(program: Command, session: Session): void {
           .default(3),
       ],
       async run({ options, progress }) {
-        const { benchCommand } = await import('#benchmarks')
-        const report = await benchCommand(suite, options, ({ query, done, of }) =>
+        const { benchCommand, queriesOf } = await import('#benchmarks')
+        const { query: only, ...rest } = options
+        const queries = queriesOf(suite).filter((name) => only === undefined || name === only)
+        if (queries.length === 0)
+          throw new UsageError(`There is no query '${only}', only ${queriesOf(suite).join(', ')}.`)
+        const report = await benchCommand(queries, rest, ({ query, done, of }) =>
           progress({ label: query, done, total: of }),
         )
         const right = report.queries.every((query) => query.hash_ok)
