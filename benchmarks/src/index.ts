@@ -8,8 +8,8 @@ export {
   benchCommand,
   benchQuery,
   isEngineQuery,
-  NEXMARK_QUERIES,
   type QueryReport,
+  queriesOf,
   type Spread,
   whereTimeGoes,
 } from './runner/bench.ts'

@@ -13,6 +13,34 @@ export {
 export { type FrameItem, FrameReader } from './frame/frame.ts'
 export { hash53, hashPair, KEY_GROUPS, keyGroup, murmur3 } from './hash.ts'
 export {
+  type Both,
+  type Change,
+  type ChangeJoinOptions,
+  changeJoin,
+  type ForeignJoinOptions,
+  foreignJoin,
+  type Join,
+  type Joined,
+  type JoinOn,
+  type JoinOptions,
+  type JoinSide,
+  type Keep,
+  type LateSide,
+  type OnlyLeft,
+  type OnlyRight,
+  type Reach,
+  type Removals,
+  type StreamJoinOptions,
+  sameWindow,
+  streamJoin,
+  type TableJoinOptions,
+  type Tagged,
+  type TemporalJoinOptions,
+  tableJoin,
+  temporalJoin,
+  within,
+} from './joins/index.ts'
+export {
   type ByteRange,
   type CommittedPosition,
   createSimulatedLog,
@@ -22,6 +50,9 @@ export {
   type EpochTransaction,
   type EventLog,
   type FaultPlan,
+  type KafkaEventLog,
+  type KafkaLogOptions,
+  type KafkaSecurity,
   type LogAppender,
   type LogBatch,
   type LogMember,
@@ -30,6 +61,7 @@ export {
   type OutgoingRecord,
   openEmbeddedLog,
   openEmbeddedLogReadOnly,
+  openKafkaLog,
   type PartitionBounds,
   type PollLimits,
   partitionKey,
@@ -56,6 +88,7 @@ export {
 } from './operator.ts'
 export type { DeadLetter } from './runtime/changelog.ts'
 export { partitionOf } from './runtime/partition.ts'
+export { type Rescaled, type RescaleOptions, rescale } from './runtime/rescale.ts'
 export {
   fingerprint,
   openShadows,

@@ -14,6 +14,7 @@ import { addDoctor } from './cli/commands/doctor.ts'
 import { addProfile } from './cli/commands/profile.ts'
 import { addQuery } from './cli/commands/query.ts'
 import { addReplay } from './cli/commands/replay.ts'
+import { addRestore } from './cli/commands/restore.ts'
 import { addSavepoint } from './cli/commands/savepoint.ts'
 import { addStart } from './cli/commands/start.ts'
 import { addTopology } from './cli/commands/topology.ts'
@@ -57,6 +58,7 @@ Exit codes: 0 done, 1 failed, 2 bad input or usage. With --json results and erro
     addApply,
     addReplay,
     addSavepoint,
+    addRestore,
     addTopology,
     addDecisions,
     addWhy,

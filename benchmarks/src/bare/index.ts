@@ -6,9 +6,10 @@
  * output is verified.
  */
 import { type MessageBlock, PARTITIONS } from '../generator/messages.ts'
-import type { NexmarkMessage } from '../generator/nexmark.ts'
+import { type NexmarkMessage, timeOf } from '../generator/nexmark.ts'
 import type { AdEvent } from '../generator/ysb.ts'
 import { type QueryResult, summarise } from '../verification.ts'
+import { q3, q4, q8 } from './joins.ts'
 import { q17, q18 } from './keyed.ts'
 import { OutputBytes } from './output.ts'
 import type { BareQuery, Emit } from './query.ts'
@@ -17,8 +18,21 @@ import { q0, q1, q2 } from './stateless.ts'
 import { PartitionedWatermark } from './watermark.ts'
 import { q5, q7, ysb } from './windows.ts'
 
-/** Queries with a bare version: those whose state is per key of one stream. */
-export const BARE_QUERIES = ['ysb', 'q0', 'q1', 'q2', 'q5', 'q7', 'q11', 'q17', 'q18'] as const
+/** Queries with a bare version. */
+export const BARE_QUERIES = [
+  'ysb',
+  'q0',
+  'q1',
+  'q2',
+  'q3',
+  'q4',
+  'q5',
+  'q7',
+  'q8',
+  'q11',
+  'q17',
+  'q18',
+] as const
 
 export type BareQueryName = (typeof BARE_QUERIES)[number]
 
@@ -31,20 +45,7 @@ export interface BareResult extends QueryResult {
 
 const OUT_OF_ORDER_MS = 4_000
 
-const NEXMARK = { q0, q1, q2, q5, q7, q11, q17, q18 }
-
-function nexmarkTime(message: NexmarkMessage): number {
-  switch (message.event_type) {
-    case 0:
-      return message.person.dateTime
-    case 1:
-      return message.auction.dateTime
-    case 2:
-      return message.bid.dateTime
-    case 9:
-      return message.dateTime
-  }
-}
+const NEXMARK = { q0, q1, q2, q3, q4, q5, q7, q8, q11, q17, q18 }
 
 /** Takes a block's messages one by one, as a consumer's loop would. */
 function blockProcessor<M>(
@@ -66,7 +67,7 @@ function blockProcessor<M>(
 function processorFor(query: BareQueryName, emit: Emit): (block: MessageBlock) => void {
   if (query === 'ysb')
     return blockProcessor<AdEvent>(ysb(emit), (event) => Number(event.event_time))
-  return blockProcessor<NexmarkMessage>(NEXMARK[query](emit), nexmarkTime)
+  return blockProcessor<NexmarkMessage>(NEXMARK[query](emit), timeOf)
 }
 
 /**

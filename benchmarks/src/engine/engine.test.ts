@@ -23,7 +23,7 @@ describe('benchmark topologies', () => {
   test('[R1] and so it does on an embedded log', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'opportune-bench-'))
     try {
-      for (const query of ['ysb', 'q5', 'q11'] as const) {
+      for (const query of ['ysb', 'q3', 'q4', 'q5', 'q8', 'q11'] as const) {
         const stream = { events: 5_000, seed: 3 }
         const at = { directory: join(directory, query), durability: 'os' } as const
         const { rows, hash } = await runEngine({ query, ...stream, ...at })

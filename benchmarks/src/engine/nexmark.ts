@@ -6,11 +6,9 @@
 import {
   fieldsCodec,
   hopping,
-  type InboxSpec,
   jsonProjection,
   operator,
   output,
-  type Projected,
   type SourceClock,
   type Stream,
   seconds,
@@ -23,10 +21,11 @@ import {
   windowOperator,
 } from '#engine'
 import { PARTITIONS } from '../generator/messages.ts'
-import type { Bid, NexmarkMessage } from '../generator/nexmark.ts'
+import { type Bid, type NexmarkMessage, timeOf } from '../generator/nexmark.ts'
+import { nothing, wholeNumber } from './codecs.ts'
 
 const RESULTS = { topic: 'results', codec: textCodec, partitions: 1 } as const
-const CLOCK: SourceClock = { kind: 'event', disorder: seconds(4), idle: 'hold' }
+export const CLOCK: SourceClock = { kind: 'event', disorder: seconds(4), idle: 'hold' }
 
 /** What the queries look at: all a query never asks for is not made. */
 const WANTED = {
@@ -36,21 +35,7 @@ const WANTED = {
   bid: { auction: true, bidder: true, price: true, dateTime: true },
   dateTime: true,
 } as const
-type Message = Projected<NexmarkMessage, typeof WANTED>
 type WantedBid = Pick<Bid, 'auction' | 'bidder' | 'price' | 'dateTime'>
-
-const timeOf = (message: Message): number => {
-  switch (message.event_type) {
-    case 0:
-      return message.person.dateTime
-    case 1:
-      return message.auction.dateTime
-    case 2:
-      return message.bid.dateTime
-    case 9:
-      return message.dateTime
-  }
-}
 
 function bids(t: Topology): Stream<WantedBid> {
   return t
@@ -64,7 +49,7 @@ function bids(t: Topology): Stream<WantedBid> {
     .flatMap((message) => (message.event_type === 2 ? [message.bid] : []))
 }
 
-const results = (stream: Stream<string>): void => stream.sink('results', RESULTS)
+export const results = (stream: Stream<string>): void => stream.sink('results', RESULTS)
 
 export function q0(): Topology {
   const t = topology('q0')
@@ -89,16 +74,12 @@ export function q2(): Topology {
   return t
 }
 
-interface AuctionBid {
-  readonly auction: number
-}
 interface AuctionCount {
-  readonly end: number
   readonly auction: string
   readonly count: number
 }
 
-/** Keeps the auctions with most bids of one window; the window's results all carry its end as time. */
+/** Keeps the auctions with most bids of one window; the key is its end. */
 const mostBids = operator({
   id: 'most-bids',
   state: stateSpec<{ readonly count: number; readonly auctions: readonly string[] }>({
@@ -106,13 +87,13 @@ const mostBids = operator({
     initial: { count: 0, auctions: [] },
   }),
   outputs: { line: output<string>() },
-  onRecord({ end, auction, count }: AuctionCount, cx) {
+  onRecord({ auction, count }: AuctionCount, cx) {
     const best = cx.get()
     if (count < best.count) return
     if (count > best.count) cx.set({ count, auctions: [auction] })
     else cx.set({ count, auctions: [...best.auctions, auction] })
     // All upstream tasks are past the window's end once their marks exceed it.
-    if (best.count === 0) cx.setTimer('complete', end + 1)
+    if (best.count === 0) cx.setTimer('complete', Number(cx.key) + 1)
   },
   onTimer(_name, cx) {
     const { count, auctions } = cx.get()
@@ -123,27 +104,24 @@ const mostBids = operator({
 
 export function q5(): Topology {
   const t = topology('q5')
-  const spec: InboxSpec<AuctionBid> = { codec: fieldsCodec<AuctionBid>({ auction: 'int' }) }
+  const size = seconds(10)
+  const slide = seconds(2)
+  const count = { initial: 0, add: (n: number) => n + 1, combine: (a: number, b: number) => a + b }
+  // Auctions never turn out to be one: what has fired need not be kept for a hand-over.
+  const options = { merge: 'cancel', codec: wholeNumber } as const
   const counts = bids(t)
-    .map((b): AuctionBid => b)
-    .keyBy('by-auction', (b) => String(b.auction), spec)
-    .process(
-      windowOperator('bid-counts', hopping({ size: seconds(10), slide: seconds(2) }), {
-        initial: 0,
-        add: (n, _bid: AuctionBid) => n + 1,
-        combine: (a, b) => a + b,
-      }),
-    )
+    .map((b) => String(b.auction))
+    .keyBy('by-auction', (auction) => auction, { codec: nothing })
+    .process(windowOperator('bid-counts', hopping({ size, slide }), count, options))
   counts.late.ignore()
   counts.meta.ignore()
-  results(
-    counts.out
-      .map(({ key, end, value }): AuctionCount => ({ end, auction: key, count: value }))
-      .keyBy('by-window', (c) => String(c.end), {
-        codec: fieldsCodec<AuctionCount>({ end: 'int', auction: 'text', count: 'int' }),
-      })
-      .process(mostBids).line,
-  )
+  const byWindow = t.inbox<AuctionCount>('by-window', {
+    codec: fieldsCodec<AuctionCount>({ auction: 'text', count: 'int' }),
+  })
+  counts.out.into(byWindow, ({ end }) => String(end), {
+    wrap: ({ key, value }) => ({ auction: key, count: value }),
+  })
+  results(byWindow.stream().process(mostBids).line)
   return t
 }
 
@@ -186,35 +164,34 @@ export function q7(): Topology {
   return t
 }
 
-interface BidderBid {
-  readonly at: number
-}
 interface Span {
   readonly count: number
   readonly first: number
   readonly last: number
 }
+const spanCodec = fieldsCodec<Span>({ count: 'int', first: 'int', last: 'int' })
+const span = {
+  initial: { count: 0, first: Number.MAX_SAFE_INTEGER, last: 0 },
+  add: (s: Span, _bidder: string, at: number): Span => ({
+    count: s.count + 1,
+    first: Math.min(s.first, at),
+    last: Math.max(s.last, at),
+  }),
+  combine: (a: Span, b: Span): Span => ({
+    count: a.count + b.count,
+    first: Math.min(a.first, b.first),
+    last: Math.max(a.last, b.last),
+  }),
+}
 
 export function q11(): Topology {
   const t = topology('q11')
   const sessions = bids(t)
-    .map((b) => ({ bidder: b.bidder, at: b.dateTime }))
-    .keyBy('by-bidder', (b) => String(b.bidder), {
-      codec: fieldsCodec<{ bidder: number; at: number }>({ bidder: 'int', at: 'int' }),
-    })
+    .map((b) => String(b.bidder))
+    .keyBy('by-bidder', (bidder) => bidder, { codec: nothing })
     .process(
-      windowOperator('sessions', session({ gap: seconds(10), inclusive: true }), {
-        initial: { count: 0, first: Number.MAX_SAFE_INTEGER, last: 0 } as Span,
-        add: (s, { at }: BidderBid) => ({
-          count: s.count + 1,
-          first: Math.min(s.first, at),
-          last: Math.max(s.last, at),
-        }),
-        combine: (a, b) => ({
-          count: a.count + b.count,
-          first: Math.min(a.first, b.first),
-          last: Math.max(a.last, b.last),
-        }),
+      windowOperator('sessions', session({ gap: seconds(10), inclusive: true }), span, {
+        codec: spanCodec,
       }),
     )
   sessions.late.ignore()
@@ -230,63 +207,72 @@ export function q11(): Topology {
 interface Price {
   readonly price: number
 }
-type Totals = readonly [
-  total: number,
-  low: number,
-  middle: number,
-  high: number,
-  min: number,
-  max: number,
-  sum: number,
-]
-const NO_BIDS: Totals = [0, 0, 0, 0, Number.MAX_SAFE_INTEGER, 0, 0]
+interface Totals {
+  readonly total: number
+  readonly low: number
+  readonly middle: number
+  readonly high: number
+  readonly min: number
+  readonly max: number
+  readonly sum: number
+}
+const NO_BIDS: Totals = {
+  total: 0,
+  low: 0,
+  middle: 0,
+  high: 0,
+  min: Number.MAX_SAFE_INTEGER,
+  max: 0,
+  sum: 0,
+}
+const totalsCodec = fieldsCodec<Totals>({
+  total: 'int',
+  low: 'int',
+  middle: 'int',
+  high: 'int',
+  min: 'int',
+  max: 'int',
+  sum: 'int',
+})
 
 const bidTotals = operator({
   id: 'bid-totals',
-  state: stateSpec<Totals>({ version: 1, initial: NO_BIDS }),
+  state: stateSpec<Totals>({ version: 1, initial: NO_BIDS, codec: totalsCodec }),
   outputs: { line: output<string>() },
   onRecord({ price }: Price, cx) {
-    const [total, low, middle, high, min, max, sum] = cx.get()
-    const next: Totals = [
-      total + 1,
-      price < 10_000 ? low + 1 : low,
-      price >= 10_000 && price < 1_000_000 ? middle + 1 : middle,
-      price >= 1_000_000 ? high + 1 : high,
-      Math.min(min, price),
-      Math.max(max, price),
-      sum + price,
-    ]
+    const was = cx.get()
+    const next: Totals = {
+      total: was.total + 1,
+      low: price < 10_000 ? was.low + 1 : was.low,
+      middle: price >= 10_000 && price < 1_000_000 ? was.middle + 1 : was.middle,
+      high: price >= 1_000_000 ? was.high + 1 : was.high,
+      min: Math.min(was.min, price),
+      max: Math.max(was.max, price),
+      sum: was.sum + price,
+    }
     cx.set(next)
-    cx.emit('line', `${cx.key},${next.join(',')}`)
+    const { total, low, middle, high, min, max, sum } = next
+    cx.emit('line', `${cx.key},${total},${low},${middle},${high},${min},${max},${sum}`)
   },
 })
 
 export function q17(): Topology {
   const t = topology('q17')
-  const priced = bids(t)
-    .map((b) => ({ auction: b.auction, price: b.price }))
-    .keyBy('by-auction', (b) => String(b.auction), {
-      codec: fieldsCodec<{ auction: number; price: number }>({ auction: 'int', price: 'int' }),
-    })
-  results(priced.process(bidTotals).line)
+  const byAuction = t.inbox<Price>('by-auction', { codec: fieldsCodec<Price>({ price: 'int' }) })
+  bids(t).into(byAuction, (b) => String(b.auction), { wrap: (b) => b })
+  results(byAuction.stream().process(bidTotals).line)
   return t
-}
-
-interface BidAt {
-  readonly auction: number
-  readonly bidder: number
-  readonly dateTime: number
 }
 
 /** The last bid of each (auction, bidder). */
 const lastBid = operator({
   id: 'last-bid',
-  state: stateSpec<number>({ version: 1, initial: 0 }),
+  state: stateSpec<number>({ version: 1, initial: 0, codec: wholeNumber }),
   outputs: { line: output<string>() },
-  onRecord({ dateTime }: BidAt, cx) {
-    if (dateTime < cx.get()) return
-    cx.set(dateTime)
-    cx.emit('line', `${cx.key},${dateTime}`)
+  onRecord(_pair: string, cx) {
+    if (cx.time < cx.get()) return
+    cx.set(cx.time)
+    cx.emit('line', `${cx.key},${cx.time}`)
   },
 })
 
@@ -294,10 +280,8 @@ export function q18(): Topology {
   const t = topology('q18')
   results(
     bids(t)
-      .map((b): BidAt => b)
-      .keyBy('by-bidder-auction', (b) => `${b.auction},${b.bidder}`, {
-        codec: fieldsCodec<BidAt>({ auction: 'int', bidder: 'int', dateTime: 'int' }),
-      })
+      .map((b) => `${b.auction},${b.bidder}`)
+      .keyBy('by-bidder-auction', (pair) => pair, { codec: nothing })
       .process(lastBid).line,
   )
   return t

@@ -18,12 +18,24 @@ import {
 } from '#engine'
 import { messageBlocks } from '../generator/messages.ts'
 import { type QueryName, type QueryResult, summarise, workloadOf } from '../verification.ts'
+import { q3, q4, q8 } from './joins.ts'
 import { q0, q1, q2, q5, q7, q11, q17, q18 } from './nexmark.ts'
 import { ysb } from './ysb.ts'
 
-export const ENGINE_QUERIES = { ysb, q0, q1, q2, q5, q7, q11, q17, q18 } satisfies Partial<
-  Record<QueryName, () => Topology>
->
+export const ENGINE_QUERIES = {
+  ysb,
+  q0,
+  q1,
+  q2,
+  q3,
+  q4,
+  q5,
+  q7,
+  q8,
+  q11,
+  q17,
+  q18,
+} satisfies Partial<Record<QueryName, () => Topology>>
 export type EngineQuery = keyof typeof ENGINE_QUERIES
 
 export interface EngineRunOptions {

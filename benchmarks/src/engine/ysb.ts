@@ -10,6 +10,7 @@ import {
 } from '#engine'
 import { PARTITIONS } from '../generator/messages.ts'
 import { type AdEvent, campaignsByAd } from '../generator/ysb.ts'
+import { nothing, wholeNumber } from './codecs.ts'
 
 export function ysb(): Topology {
   const campaigns = campaignsByAd()
@@ -25,10 +26,14 @@ export function ysb(): Topology {
     .filter((event) => event.event_type === 'view')
     .map((event) => campaigns.get(event.ad_id) ?? '')
     .filter((campaign) => campaign !== '')
-    // The key is the campaign and the time travels with the record: nothing is left for the value.
     .keyBy('by-campaign', (campaign) => campaign, { codec: nothing })
     .process(
-      windowOperator('views', tumbling({ size: seconds(10) }), { initial: 0, add: (n) => n + 1 }),
+      windowOperator(
+        'views',
+        tumbling({ size: seconds(10) }),
+        { initial: 0, add: (n) => n + 1 },
+        { codec: wholeNumber },
+      ),
     )
   views.late.ignore()
   views.meta.ignore()
@@ -37,5 +42,3 @@ export function ysb(): Topology {
     .sink('results', { topic: 'results', codec: textCodec, partitions: 1 })
   return t
 }
-
-const nothing = { name: 'nothing', write: () => {}, read: () => '' }

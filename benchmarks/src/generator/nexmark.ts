@@ -48,6 +48,27 @@ export interface NexmarkSentinel {
 
 export type NexmarkMessage = NexmarkEvent | NexmarkSentinel
 
+/** What of a message tells when it happened; codecs and queries may leave out the rest. */
+export type Dated =
+  | { readonly event_type: 0; readonly person: Pick<Person, 'dateTime'> }
+  | { readonly event_type: 1; readonly auction: Pick<Auction, 'dateTime'> }
+  | { readonly event_type: 2; readonly bid: Pick<Bid, 'dateTime'> }
+  | NexmarkSentinel
+
+/** Event time of a message. */
+export function timeOf(message: Dated): number {
+  switch (message.event_type) {
+    case 0:
+      return message.person.dateTime
+    case 1:
+      return message.auction.dateTime
+    case 2:
+      return message.bid.dateTime
+    case 9:
+      return message.dateTime
+  }
+}
+
 const BASE_TIME = 1_767_225_600_000
 const EVENTS_PER_MS = 10
 const FIRST_ID = 1000

@@ -42,6 +42,8 @@ export interface SavepointMeta {
   readonly tasks: readonly SavedTask[]
   /** Ends of the sink topics, by topic and partition. */
   readonly sinks: Readonly<Record<string, readonly number[]>>
+  /** Ends of the stages' topics, likewise; savepoints of earlier releases do not say. */
+  readonly ends?: Readonly<Record<string, readonly number[]>>
 }
 
 /** Which topology a savepoint fits: its stages, partitions, operators and state versions. */
@@ -79,7 +81,12 @@ export function saveTo(
       build: of.build,
       at: of.at,
       tasks,
-      sinks: await sinkEnds(plan, log),
+      sinks: await endsOf(sinkTopics(plan), plan, log),
+      ends: await endsOf(
+        plan.stages.map((stage) => stage.topic),
+        plan,
+        log,
+      ),
     }
     const sources = running.filter(({ task }) => task.stage.operators.length > 0)
     return writeSavepoint(
@@ -98,9 +105,13 @@ export function sinkTopics(plan: Plan): readonly string[] {
   return [...new Set(topics)].filter((topic) => topic !== plan.deadLetters).sort()
 }
 
-async function sinkEnds(plan: Plan, log: EventLog): Promise<Record<string, readonly number[]>> {
+async function endsOf(
+  topics: readonly string[],
+  plan: Plan,
+  log: EventLog,
+): Promise<Record<string, readonly number[]>> {
   const ends: Record<string, readonly number[]> = {}
-  for (const topic of sinkTopics(plan)) {
+  for (const topic of topics) {
     const partitions = plan.topics.find((t) => t.name === topic)?.partitions ?? 0
     const all = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }))
     ends[topic] = (await log.bounds(all)).map(({ end }) => end)

@@ -6,6 +6,8 @@ export interface DescribedNode {
   readonly kind: string
   /** State version of a keyed operator. */
   readonly state?: number
+  /** What kind of join it is. */
+  readonly join?: string
   readonly merge?: 'function' | 'discard' | 'cancel'
   readonly reads?: readonly string[]
   readonly broadcasts?: readonly string[]
@@ -55,13 +57,17 @@ function describeNode(node: TopologyNode): DescribedNode {
       return {
         ...base,
         state: state.version,
+        ...(node.join === null ? {} : { join: node.join }),
         ...(merge === undefined ? {} : { merge: typeof merge === 'function' ? 'function' : merge }),
         ...(reads === undefined ? {} : { reads: reads.map((r) => r.id) }),
         ...(broadcasts === undefined ? {} : { broadcasts: broadcasts.map((b) => b.id) }),
       }
     }
     case 'into':
-      return { ...base, feeds: [{ output: node.loop ? 'loop' : 'out', to: node.inbox.id }] }
+      return {
+        ...base,
+        feeds: [{ output: node.loop ? 'loop' : (node.side ?? 'out'), to: node.inbox.id }],
+      }
     case 'broadcast':
       return { ...base, feeds: [{ output: 'broadcast', to: node.inbox.id }] }
     case 'sink':
@@ -85,10 +91,11 @@ export function describeText(description: Description): string {
 
 function nodeLine(node: DescribedNode): string {
   const state = node.state === undefined ? '' : ` [state v${node.state}]`
+  const join = node.join === undefined ? '' : ` (${node.join})`
   const topic = node.topic === undefined ? '' : ` (${node.topic})`
   const targets = node.feeds.map((f) => (f.output === 'out' ? f.to : `${f.output}: ${f.to}`))
   const arrow = targets.length === 0 ? '' : ` -> ${targets.join(', ')}`
-  return `${node.kind} ${node.id}${state}${topic}${arrow}`
+  return `${node.kind} ${node.id}${state}${join}${topic}${arrow}`
 }
 
 /** A Mermaid flowchart: one box a stage, loops and broadcasts dotted. */
@@ -122,6 +129,7 @@ const drawn = (node: DescribedNode): boolean => node.kind !== 'into' && node.kin
 
 function shape(node: DescribedNode): string {
   if (node.kind === 'source' || node.kind === 'sink') return `[/"${node.topic}"/]`
+  if (node.join !== undefined) return `{{"${node.id}: ${node.join}"}}`
   if (node.kind === 'process') return `["${node.id}"]`
   return `("${node.id}")`
 }

@@ -121,7 +121,12 @@ export type TopologyNode = NodeBase &
         readonly route: (value: unknown, emit: Emit<Outputs>, info: RecordInfo) => void
       }
     | { readonly kind: 'merge' }
-    | { readonly kind: 'process'; readonly operator: Operator<unknown, unknown, Outputs> }
+    | {
+        readonly kind: 'process'
+        readonly operator: Operator<unknown, unknown, Outputs>
+        /** What kind of join it is, in words; null: it is none. */
+        readonly join: string | null
+      }
     | {
         readonly kind: 'into'
         readonly inbox: TopologyNode & { kind: 'inbox' }
@@ -130,6 +135,8 @@ export type TopologyNode = NodeBase &
         readonly wrap: (value: unknown) => unknown
         readonly edge: number
         readonly loop: boolean
+        /** Which side of a join it feeds; null: the inbox is not a join's. */
+        readonly side: 'left' | 'right' | null
       }
     | {
         readonly kind: 'broadcast'

@@ -8,6 +8,8 @@
  */
 import type { Codec } from '../codec/codec.ts'
 import { OpportuneError } from '../errors.ts'
+import { invalidJoin, type Join, type JoinOn, type JoinSide, type Tagged } from '../joins/join.ts'
+import { asLeft, asRight, taggedCodec } from '../joins/tagged.ts'
 import type { Broadcast, Operator, Outputs, OutputValue } from '../operator.ts'
 import { compile } from './compile.ts'
 import type {
@@ -152,15 +154,7 @@ export class Stream<T> {
 
   /** Feeds an inbox. */
   into<R = T>(inbox: Inbox<R>, key: (value: T) => string, options: IntoOptions<T, R> = {}): void {
-    this.attach({
-      ...base(this.topology.name(`into-${inbox.node.id}`)),
-      kind: 'into',
-      inbox: inbox.node,
-      key: key as never,
-      wrap: (options.wrap as never) ?? identity,
-      edge: this.topology.edge(inbox.node),
-      loop: options.loop ?? false,
-    })
+    this.feed(inbox, key, options)
   }
 
   /** Every task of the inbox gets every value; operators read the folded value with `cx.shared`. */
@@ -173,6 +167,37 @@ export class Stream<T> {
       codec: codec as never,
       edge: this.topology.edge(inbox.node),
     })
+  }
+
+  /**
+   * Joins this stream, the left side, with another: both go into one internal topic, `<id>-sides`, and
+   * `how` (streamJoin, tableJoin, ...) says which records meet there. `id` names the join's state.
+   * @example
+   * const { out, late } = people.join('new-sellers', auctions,
+   *   { left: { key: (p) => p.id, codec: personCodec }, right: { key: (a) => a.seller, codec: auctionCodec } },
+   *   streamJoin({ reach: sameWindow({ size: seconds(10) }), keep: 'inner' }))
+   * @throws topology_unkeyed, join_invalid
+   */
+  join<R, S, O extends Outputs>(
+    id: string,
+    right: Stream<R>,
+    on: JoinOn<T, R>,
+    how: Join<T, R, S, O>,
+  ): Streams<O, true> {
+    checkSide(id, 'left', on.left)
+    checkSide(id, 'right', on.right)
+    const { partitions, mergeable, retentionMs } = on
+    const codecs = { left: on.left.codec, right: on.right.codec }
+    const { operator, words } = how(id, codecs)
+    const inbox = this.topology.inbox<Tagged<T, R>>(`${id}-sides`, {
+      codec: taggedCodec(codecs),
+      ...(partitions === undefined ? {} : { partitions }),
+      ...(mergeable === undefined ? {} : { mergeable }),
+      ...(retentionMs === undefined ? {} : { retentionMs }),
+    })
+    this.feed(inbox, on.left.key, { wrap: asLeft, side: 'left' })
+    right.feed(inbox, on.right.key, { wrap: asRight, side: 'right' })
+    return inbox.stream().stand(operator, words)
   }
 
   sink(id: string, spec: SinkSpec<T>): void {
@@ -193,17 +218,48 @@ export class Stream<T> {
       throw new OpportuneError('topology_unkeyed', `'${operator.id}' needs a key.`, {
         id: operator.id,
       })
-    const node = this.attach({
-      ...base(operator.id),
-      kind: 'process',
-      operator: operator as never,
-    })
-    return this.outputs(node, Object.keys(operator.outputs), true) as Streams<O, true>
+    return this.stand(operator, null)
   }
 
   /** @internal */
   tailOf(): Tail {
     return this.tail
+  }
+
+  protected feed<R>(
+    inbox: Inbox<R>,
+    key: (value: T) => string,
+    options: IntoOptions<T, R> & { readonly side?: 'left' | 'right' },
+  ): void {
+    const { side = null } = options
+    // An inbox has one of each side, so that their names need no number.
+    const name =
+      side === null ? this.topology.name(`into-${inbox.node.id}`) : `${inbox.node.id}-${side}`
+    this.attach({
+      ...base(name),
+      kind: 'into',
+      inbox: inbox.node,
+      key: key as never,
+      wrap: (options.wrap as never) ?? identity,
+      edge: this.topology.edge(inbox.node),
+      loop: options.loop ?? false,
+      side,
+    })
+  }
+
+  /** A keyed operator's node. @param join what kind of join it is, in words; null: none */
+  protected stand<S, O extends Outputs>(
+    operator: Operator<never, S, O>,
+    join: string | null,
+  ): Streams<O, true> {
+    const names = Object.keys(operator.outputs)
+    const node = this.attach({
+      ...base(operator.id),
+      kind: 'process',
+      operator: operator as never,
+      join,
+    })
+    return this.outputs(node, names, true) as Streams<O, true>
   }
 
   protected attach(node: TopologyNode): TopologyNode {
@@ -276,6 +332,13 @@ export class Inbox<T> {
   stream(): KeyedStream<T> {
     return new KeyedStream<T>(this.#topology, [this.node])
   }
+}
+
+function checkSide<T>(id: string, name: string, side: Partial<JoinSide<T>> | undefined): void {
+  if (typeof side?.key !== 'function')
+    throw new OpportuneError('topology_unkeyed', `The ${name} side of '${id}' has no key.`, { id })
+  if (typeof side.codec?.write !== 'function' || typeof side.codec.read !== 'function')
+    throw invalidJoin(`${name} side has no codec ('${id}'): its records could not be kept`)
 }
 
 const identity = (value: unknown): unknown => value
