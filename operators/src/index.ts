@@ -33,7 +33,8 @@ export { type OrderMeaning, orderMeaning } from './ingest/order-meaning.ts'
 export { REJECTIONS, type Rejection } from './ingest/reasons.ts'
 export { anonymousKey, routingKey, userKey } from './ingest/routing.ts'
 export { HTTP_MAX_BYTES, parseEvent } from './ingest/validate.ts'
-export { contributionCodec } from './profile/contribution-codec.ts'
+export { createContribute } from './profile/contribute.ts'
+export { contributionChangeCodec } from './profile/contribution-codec.ts'
 export { cutPointsOperator } from './profile/cut-points-operator.ts'
 export {
   type CutPoints,
@@ -43,6 +44,7 @@ export {
 } from './profile/cutpoints.ts'
 export {
   createProfile,
+  profile,
   type SessionRow,
   type SnapshotCause,
   type SnapshotRow,

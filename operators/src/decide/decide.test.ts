@@ -5,6 +5,8 @@ import { days, hours, type Millis, minutes } from '#engine'
 import { drive } from '#engine/testing'
 import { readArtefact, type UpliftArtefact } from '#models/serving'
 import { GUARDRAIL_REASONS } from '../guardrails/reasons.ts'
+import { type CutPoints, cutPoints, EFFECTIVE_AFTER } from '../profile/cutpoints.ts'
+import { cutPointsOf, NO_COUNTS } from '../profile/shop-counts.ts'
 import { added, event, NOON, ordered, page, removed, setOf } from '../triggers/testing.ts'
 import { createDecide } from './decide.ts'
 import type { OpenTrigger } from './open-triggers.ts'
@@ -41,10 +43,23 @@ describe('a send', () => {
       execution_status: 'handed_to_outbox',
       deferred_until: null,
       continues: null,
-      versions: { definitions: CART_SHOP.version, model: 'none' },
+      versions: { definitions: CART_SHOP.version, model: 'none', cut_points: 'none' },
     })
     expect(decision?.decision_id).toMatch(/^[0-9a-f]{32}$/)
     expect(JSON.parse(JSON.stringify(decision))).toEqual(decision)
+  })
+
+  test('[AUD-1] [C1] it names the cut points in force at its instant, not those that are known', () => {
+    const setOfDay = (version: string, midnight: Millis): CutPoints => ({
+      ...cutPointsOf(NO_COUNTS, midnight),
+      version,
+    })
+    const inForce = setOfDay('today', NOON - hours(12))
+    const early = setOfDay('too early', NOON + hours(2) - EFFECTIVE_AFTER + 1)
+    const informed = stage()
+    for (const record of [inForce, early]) informed.decide.withBroadcast(cutPoints, { record })
+    informed.tell(added(NOON)).to(NOON + hours(3))
+    expect(informed.decisions).toMatchObject([{ versions: { cut_points: 'today' } }])
   })
 
   test('[GRD-1] [GR1] [JU3] the verdicts of all guardrails are kept', () => {

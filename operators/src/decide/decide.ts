@@ -20,6 +20,7 @@ import type { Decision, OutboxMessage, Trigger } from '../contract.ts'
 import { definitions } from '../definitions/broadcast.ts'
 import { createPlanner, type Plan } from '../definitions/plan.ts'
 import { createGuardrails } from '../guardrails/index.ts'
+import { cutPoints, cutPointsAt } from '../profile/cutpoints.ts'
 import { profile } from '../profile/profile.ts'
 import { TRIGGERS, type TriggerState } from '../triggers/state.ts'
 import { RULES } from '../triggers/triggers.ts'
@@ -62,6 +63,7 @@ export function createDecide() {
       facts,
       touches: cx.read(TOUCHES).touches,
       plan,
+      cutPoints: cutPointsVersion(cx),
       model: { version: artefact?.version ?? 'none', scores },
       stands: (trigger) => stillStands(watched, trigger, plan),
     }
@@ -71,7 +73,7 @@ export function createDecide() {
     ...DECIDE,
     outputs,
     reads: [profile, TRIGGERS, TOUCHES],
-    broadcasts: [definitions, activeModel],
+    broadcasts: [definitions, activeModel, cutPoints],
     merge: (mine: DecideState, theirs: DecideState): DecideState => ({
       open: uniteOpen(mine.open, theirs.open),
     }),
@@ -98,6 +100,10 @@ export function createDecide() {
   })
 }
 
+/** Of the set that the profile's scores rest on at this instant (C1). */
+const cutPointsVersion = (cx: Cx): string =>
+  cutPointsAt(cx.shared(cutPoints), cx.now)?.version ?? 'none'
+
 function stillStands(watched: TriggerState, trigger: Trigger, plan: Plan): boolean {
   return RULES[trigger.kind].stands(watched, trigger, plan.lifecycle)
 }
@@ -111,8 +117,14 @@ function wait(cx: Cx, open: readonly OpenTrigger[]): void {
 }
 
 function refuse(trigger: Trigger, cx: Cx, plan: Plan): void {
-  const { version } = plan.set
-  const basis = { customer: cx.key, now: cx.now, definitions: version, model: 'none', inputs: {} }
+  const basis = {
+    customer: cx.key,
+    now: cx.now,
+    definitions: plan.set.version,
+    model: 'none',
+    cutPoints: cutPointsVersion(cx),
+    inputs: {},
+  }
   const open = { trigger, ordinal: 0, continues: null }
   cx.emit('decision', decision(basis, { ...open, action: 'nothing', reason: 'too_many_open' }))
 }

@@ -12,6 +12,7 @@ export interface Basis {
   readonly now: Millis
   readonly definitions: string
   readonly model: string
+  readonly cutPoints: string
   readonly inputs: JsonObject
 }
 
@@ -87,8 +88,11 @@ export function decision(basis: Basis, made: Made): Decision {
     result_metrics: null,
     deferred_until: made.deferredUntil ?? null,
     continues: made.continues,
-    // Cut points play no part in these decisions yet; the field says so instead of being absent.
-    versions: { definitions: basis.definitions, model: basis.model, cut_points: 'none' },
+    versions: {
+      definitions: basis.definitions,
+      model: basis.model,
+      cut_points: basis.cutPoints,
+    },
     inputs: basis.inputs,
   }
 }

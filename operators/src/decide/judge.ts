@@ -33,6 +33,8 @@ export interface Case {
   readonly facts: CustomerFacts
   readonly touches: readonly Touch[]
   readonly plan: Plan
+  /** Version of the cut points in force; `none` before the first. */
+  readonly cutPoints: string
   readonly model: { readonly version: string; readonly scores: ModelScores | null }
   stands(trigger: Trigger): boolean
 }
@@ -207,6 +209,7 @@ function basisOf(theCase: Case): Basis {
     now,
     definitions: plan.set.version,
     model: model.version,
+    cutPoints: theCase.cutPoints,
     inputs,
   }
 }

@@ -41,7 +41,7 @@ function shop() {
   const profiled = inbox.stream().process(profile)
   profiled.session.ignore()
   profiled.snapshot.ignore()
-  profiled.contribution.ignore()
+  profiled.changed.ignore()
   const decided = profiled.profiled.process(createTriggers()).trigger.process(createDecide())
   decided.outbox.ignore()
   decided.decision.sink('decisions', {

@@ -2,38 +2,12 @@
 
 import Type from 'typebox'
 import { days, hours, type Millis, minutes } from '#engine'
-import type { Channel, Intervention, TriggerKind } from '../contract.ts'
+import type { Channel } from '#models/vocabulary'
 
-export const CHANNELS = [
-  'email',
-  'sms',
-  'whatsapp',
-  'push',
-  'in_app',
-  'web',
-] as const satisfies readonly Channel[]
+export { CHANNELS, INTERVENTIONS, TRIGGER_KINDS } from '#models/vocabulary'
 
 /** Channels that interrupt: capped, kept out of quiet hours, at most one message at an instant. */
 export const PUSHED = ['email', 'sms', 'whatsapp', 'push'] as const satisfies readonly Channel[]
-
-export const INTERVENTIONS = [
-  'free_shipping',
-  'discount',
-  'scarcity',
-  'social_proof',
-  'exclusivity',
-  'content',
-  'none',
-] as const satisfies readonly Intervention[]
-
-export const TRIGGER_KINDS = [
-  'abandoned_cart',
-  'browse_abandonment',
-  'inactivity',
-  'dormancy',
-  'stage_change',
-  'purchase_milestone',
-] as const satisfies readonly TriggerKind[]
 
 export const STAGES = ['new', 'active', 'at_risk', 'churned'] as const
 

@@ -6,7 +6,7 @@
  * Z2 The cache is a pure function of its keys and bounded; to lose it costs time, never an answer.
  * Z3 Offsets come from the time zone data of the Node build: exact within one build.
  */
-
+import { LRUCache } from 'lru-cache'
 import { Temporal } from 'temporal-polyfill'
 import type { Millis } from '#engine'
 
@@ -27,14 +27,13 @@ const MAX_CACHED = 4_096
 const ZONE_NAME = /^[A-Za-z][A-Za-z0-9_+/-]{1,63}$/
 
 export function createZoneClock(): ZoneClock {
-  const segments = new Map<string, Segments>()
-  const known = new Map<string, boolean>()
+  const segments = new LRUCache<string, Segments>({ max: MAX_CACHED })
+  const known = new LRUCache<string, boolean>({ max: MAX_CACHED })
 
   const knows = (zone: string): boolean => {
     let answer = known.get(zone)
     if (answer === undefined) {
       answer = ZONE_NAME.test(zone) && isZone(zone)
-      if (known.size >= MAX_CACHED) known.clear()
       known.set(zone, answer)
     }
     return answer
@@ -45,7 +44,6 @@ export function createZoneClock(): ZoneClock {
     let found = segments.get(key)
     if (found === undefined) {
       found = segmentsOf(zone, year)
-      if (segments.size >= MAX_CACHED) segments.clear()
       segments.set(key, found)
     }
     return found

@@ -15,6 +15,7 @@ import { OpportuneError } from '#engine'
 import type { CustomerEvent } from '../contract.ts'
 
 export const userKey = (id: string): string => `u:${id}`
+export const isUserKey = (key: string): boolean => key.startsWith('u:')
 export const anonymousKey = (id: string): string => `a:${id}`
 
 type Ids = Pick<CustomerEvent, 'type' | 'userId' | 'anonymousId' | 'previousId'>

@@ -7,7 +7,7 @@
 import type { ByteReader, ByteWriter, Millis } from '#engine'
 import type { JsonObject } from '../contract.ts'
 import { textOf } from '../ingest/fields.ts'
-import { readList, writeList } from './parts-codec.ts'
+import { readList } from './parts-codec.ts'
 
 /** A product and when something was last said of it; in a wishlist a negative time: removed. */
 export type Mention = readonly [id: string, at: Millis]
@@ -60,8 +60,11 @@ export function viewProduct(browsing: Browsing, id: string, at: Millis): Browsin
   // Nearly every view is the newest one: it goes to the end without sorting.
   if (at <= newest)
     return { ...browsing, views, viewed: mention(browsing.viewed, [[id, at]], MAX_VIEWED) }
-  const others = browsing.viewed.filter((known) => known[0] !== id)
-  return { ...browsing, views, viewed: [...others, [id, at] as const].slice(-MAX_VIEWED) }
+  const viewed: Mention[] = []
+  for (const known of browsing.viewed) if (known[0] !== id) viewed.push(known)
+  viewed.push([id, at])
+  if (viewed.length > MAX_VIEWED) viewed.shift()
+  return { ...browsing, views, viewed }
 }
 
 export const wish = (browsing: Browsing, id: string, at: Millis, removed: boolean): Browsing => ({
@@ -98,27 +101,46 @@ export const uniteBrowsing = (mine: Browsing, theirs: Browsing): Browsing => ({
   bestsellers: mine.bestsellers || theirs.bestsellers,
 })
 
-function writeMention([id, at]: Mention, out: ByteWriter): void {
-  out.text(id)
-  out.signed(at)
+/** A time is told from the one before it: 20 views of an evening differ by little. */
+function writeMentions(list: readonly Mention[], out: ByteWriter): void {
+  out.varint(list.length)
+  let before = 0
+  for (const mention of list) {
+    const at = mention[1]
+    out.text(mention[0])
+    out.signed(at - before)
+    before = at
+  }
 }
 
-const readMention = (reader: ByteReader): Mention => [reader.text(), reader.signed()]
+function readMentions(reader: ByteReader): readonly Mention[] {
+  let at = 0
+  return readList(reader, (): Mention => [reader.text(), (at += reader.signed())])
+}
 
 export function writeBrowsing(browsing: Browsing, out: ByteWriter): void {
-  writeList(browsing.viewed, out, writeMention)
+  writeMentions(browsing.viewed, out)
   out.varint(browsing.views)
-  writeList(browsing.wishlist, out, writeMention)
+  writeMentions(browsing.wishlist, out)
   out.varint(browsing.reviews)
   out.varint(browsing.content)
   out.byte(browsing.bestsellers ? 1 : 0)
 }
 
-export const readBrowsing = (reader: ByteReader): Browsing => ({
-  viewed: readList(reader, readMention),
+type ReadMentions = (reader: ByteReader) => readonly Mention[]
+
+export const readBrowsing = (
+  reader: ByteReader,
+  mentions: ReadMentions = readMentions,
+): Browsing => ({
+  viewed: mentions(reader),
   views: reader.varint(),
-  wishlist: readList(reader, readMention),
+  wishlist: mentions(reader),
   reviews: reader.varint(),
   content: reader.varint(),
   bestsellers: reader.byte() === 1,
 })
+
+/** As it was written before times were told from one another. */
+export const readOldBrowsing = (reader: ByteReader): Browsing =>
+  readBrowsing(reader, () => readList(reader, (): Mention => [reader.text(), reader.signed()]))

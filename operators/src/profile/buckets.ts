@@ -50,6 +50,11 @@ export function sumOf(
   return sum
 }
 
+/** Calls `look` with the number of every bucket, by rising number. */
+export function eachBucket(buckets: Buckets, width: number, look: (bucket: number) => void): void {
+  for (let i = 0; i < buckets.length; i += width) look(buckets[i] as number)
+}
+
 /** The highest bucket below `until`; null where there is none. */
 export function lastBucket(buckets: Buckets, until: number, width: number): number | null {
   for (let i = buckets.length - width; i >= 0; i -= width)

@@ -8,7 +8,7 @@
  */
 import type { ByteReader, ByteWriter, Millis } from '#engine'
 import type { Cents, ProductLine } from '../ingest/fields.ts'
-import { readList, readNumber, writeList, writeNumber } from './parts-codec.ts'
+import { readList, readNumber, remembering, writeList, writeNumber } from './parts-codec.ts'
 
 export interface CartLine {
   readonly id: string
@@ -131,14 +131,14 @@ function readLine(reader: ByteReader): CartLine {
   return { id, name, price, quantity }
 }
 
-export function writeCart(cart: Cart, out: ByteWriter): void {
+export const writeCart = remembering((cart: Cart, out: ByteWriter): void => {
   out.signed(cart.base.at)
   writeList(cart.base.lines, out, writeLine)
   writeList(cart.changes, out, (change) => {
     writeLine(change, out)
     out.signed(change.at - cart.base.at)
   })
-}
+})
 
 export function readCart(reader: ByteReader): Cart {
   const at = reader.signed()

@@ -44,6 +44,10 @@ export function addActivity(engagement: Engagement, at: Millis, now: Millis): En
   }
 }
 
+/** Whether an activity of that UTC day is known. */
+export const wasActiveOn = (engagement: Engagement, day: number): boolean =>
+  sumOf(engagement.daily, { from: day, until: day + 1, width: ROW }) > 0
+
 export interface EngagementFigures {
   readonly hour: number
   readonly day: number

@@ -1,6 +1,7 @@
 /**
  * A multiset of non-negative numbers in bounded space, as an immutable value: counts per slot, in
- * pages of 64 slots, so that adding one copies a page and not the whole.
+ * pages of 64 slots, so that adding one copies a page and not the whole. Counts may be negative, in
+ * what is to be taken out of another one. Equal multisets are equal values.
  *
  * Numbers below 1,000 have a slot each; above, those with equal first three digits share one
  * (`rounded`). So counts, days and small sums are exact, and money is ranked to three digits: at most
@@ -37,14 +38,35 @@ function valueOf(slot: number): number {
 /** The number as the histogram knows it: cut to three digits from 1,000 up, negative ones are 0. */
 export const rounded = (value: number): number => valueOf(slotOf(value))
 
-export function addValue(histogram: Histogram, value: number): Histogram {
+/** @param count how many of it; negative: taken out */
+export function addValue(histogram: Histogram, value: number, count = 1): Histogram {
   const slot = slotOf(value)
   const page = Math.floor(slot / PAGE)
   const counts = (histogram[page] ?? EMPTY_PAGE).slice()
-  counts[slot % PAGE] = (counts[slot % PAGE] as number) + 1
+  counts[slot % PAGE] = (counts[slot % PAGE] as number) + count
+  return withPage(histogram, page, counts)
+}
+
+export function addHistograms(a: Histogram, b: Histogram): Histogram {
+  let sum = a
+  for (const [page, counts] of b.entries()) {
+    const mine = sum[page] ?? EMPTY_PAGE
+    if (counts === null) continue
+    sum = withPage(
+      sum,
+      page,
+      counts.map((count, i) => count + (mine[i] as number)),
+    )
+  }
+  return sum
+}
+
+/** A page without counts is none, and none follow the last one with some. */
+function withPage(histogram: Histogram, page: number, counts: readonly number[]): Histogram {
   const next = histogram.slice()
   while (next.length < page) next.push(null)
-  next[page] = counts
+  next[page] = counts.every((count) => count === 0) ? null : counts
+  while (next.length > 0 && next.at(-1) === null) next.pop()
   return next
 }
 
@@ -57,16 +79,19 @@ export function quantiles(histogram: Histogram, ranks: readonly number[]): numbe
   for (const page of histogram) for (const count of page ?? []) total += count
   const found: number[] = []
   if (total === 0) return found
+  const needed = ranks.map((rank) => countAt(rank, total))
   let below = 0
-  for (const [p, page] of histogram.entries())
-    for (const [i, count] of (page ?? []).entries()) {
-      below += count
-      // Ranks are compared as counts: ceil with a guard, since 0.29 * 100 is 28.999999999999996.
-      while (found.length < ranks.length && below >= needed(ranks[found.length] as number, total))
+  for (const [p, page] of histogram.entries()) {
+    if (page === null) continue
+    for (let i = 0; i < PAGE; i++) {
+      below += page[i] as number
+      while (found.length < needed.length && below >= (needed[found.length] as number))
         found.push(valueOf(p * PAGE + i))
     }
+  }
   return found
 }
 
-const needed = (rank: number, total: number): number =>
+/** Ranks are compared as counts: ceil with a guard, since 0.29 * 100 is 28.999999999999996. */
+const countAt = (rank: number, total: number): number =>
   Math.max(1, Math.ceil(Number((rank * total).toFixed(6))))

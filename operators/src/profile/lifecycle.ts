@@ -6,7 +6,7 @@
  * Inactivity counts from the last activity; without any, from the signup; without either the customer
  * is new: there is nothing that could have lapsed.
  */
-import { days, type Millis } from '#engine'
+import { days, END, type Millis } from '#engine'
 import type { LifecycleStage } from '../contract.ts'
 
 /** Defaults of the `lifecycle` definition; the one in force is passed in (CFG-1). */
@@ -58,9 +58,15 @@ export function nextStageCrossing(
   const since = facts.lastActivityAt ?? facts.signedUpAt
   if (since === null) return null
   const current = stageOf(facts, now, thresholds)
-  const instants = [since + thresholds.atRiskAfter, since + thresholds.churnedAfter]
-  if (facts.signedUpAt !== null) instants.push(facts.signedUpAt + thresholds.newFor)
-  instants.sort((a, b) => a - b)
-  for (const at of instants) if (at > now && stageOf(facts, at, thresholds) !== current) return at
-  return null
+  const atRisk = since + thresholds.atRiskAfter
+  const churned = since + thresholds.churnedAfter
+  const notNew = facts.signedUpAt === null ? END : facts.signedUpAt + thresholds.newFor
+  // Asked for with every event: without a list to be made and sorted.
+  for (let at = now; ; ) {
+    at = Math.min(after(at, atRisk), after(at, churned), after(at, notNew))
+    if (at === END) return null
+    if (stageOf(facts, at, thresholds) !== current) return at
+  }
 }
+
+const after = (now: Millis, instant: Millis): Millis => (instant > now ? instant : END)

@@ -19,6 +19,7 @@ import {
   type Buckets,
   bucketOf,
   dropBefore,
+  eachBucket,
   NO_BUCKETS,
   sumOf,
   uniteBuckets,
@@ -27,6 +28,7 @@ import {
   readBuckets,
   readList,
   readNumber,
+  remembering,
   writeBuckets,
   writeList,
   writeNumber,
@@ -72,7 +74,7 @@ export const NO_ORDERS: Orders = {
 const MAX_RECENT = 100
 const MAX_CATEGORIES = 50
 const DAY_ROW = 3
-const YEAR_DAYS = 365
+export const YEAR_DAYS = 365
 
 const UNKNOWN: Omit<Order, 'id'> = {
   at: 0,
@@ -239,8 +241,8 @@ export function orderTotals(
 }
 
 /**
- * Of `orderTotals` what is asked of every customer every midnight: from the newest order back, as far
- * as the 12 months go, and without the rest of the sums.
+ * Of `orderTotals` what a contribution to the cut points needs: from the newest order back, as far as
+ * the 12 months go, and without the rest of the sums.
  */
 export function yearTotals(
   orders: Orders,
@@ -266,6 +268,12 @@ export function yearTotals(
     if (counts) yearOrders++
   }
   return { lastAt, yearOrders, yearNet }
+}
+
+/** Calls `look` with the UTC day of everything that the sums over 12 months may hold. */
+export function eachOrderDay(orders: Orders, look: (day: number) => void): void {
+  eachBucket(orders.days, DAY_ROW, look)
+  for (const order of orders.recent) look(bucketOf(timeOf(order), days(1)))
 }
 
 const uniteCategories = (a: readonly string[], b: readonly string[]): readonly string[] =>
@@ -300,7 +308,7 @@ export function uniteOrders(mine: Orders, theirs: Orders, now: Millis): Orders {
 }
 
 /** An order drops its zeros, and its time is told from the order before it. */
-export function writeOrders(orders: Orders, out: ByteWriter): void {
+export const writeOrders = remembering((orders: Orders, out: ByteWriter): void => {
   const { folded } = orders
   out.varint(orders.recent.length)
   let since = 0
@@ -314,7 +322,7 @@ export function writeOrders(orders: Orders, out: ByteWriter): void {
   writeBuckets(orders.days, DAY_ROW, out)
   out.byte(orders.returned ? 1 : 0)
   writeList(orders.categories, out, (category) => out.text(category))
-}
+})
 
 const WHOLE = 1
 const CANCELLED = 2

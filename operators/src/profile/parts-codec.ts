@@ -42,6 +42,25 @@ export function readList<T>(reader: ByteReader, read: (reader: ByteReader) => T)
   return list
 }
 
+/**
+ * Writes as `write` does, and the same value again without working it out anew. For parts that are
+ * written with every event of a customer and change with few of them. Only saves work: what is kept
+ * goes with the value.
+ */
+export function remembering<T extends object>(
+  write: (value: T, out: ByteWriter) => void,
+): (value: T, out: ByteWriter) => void {
+  const known = new WeakMap<T, Uint8Array>()
+  return (value, out) => {
+    const bytes = known.get(value)
+    if (bytes !== undefined) return out.raw(bytes)
+    const from = out.position
+    write(value, out)
+    known.set(value, Uint8Array.prototype.slice.call(out.buffer, from, out.position))
+    return undefined
+  }
+}
+
 /** Rows of `width`; a bucket's number is told from the one before it. */
 export function writeBuckets(buckets: Buckets, width: number, out: ByteWriter): void {
   out.varint(buckets.length / width)

@@ -202,38 +202,46 @@ describe('operator profile', () => {
   })
 })
 
-describe('contributions', () => {
-  const MIDNIGHT = T0 + hours(12)
+describe('what a contribution rests on', () => {
+  const changes = (...events: CustomerEvent[]) => {
+    const driver = drive(profile)
+    return events.map((e) => driver.record('a:x', e, { at: e.at }).take('changed').length)
+  }
+  const silent = (id: string, fields: Partial<CustomerEvent>) =>
+    event(id, { userId: '1', context: { active: false }, ...fields })
 
-  test('[PRO-6] [C4] the state as of midnight, whatever was processed before the timer fired', () => {
-    const early = [order('a', T0 - days(3), 20), viewed('1', T0)]
-    const punctual = fed(...early)
-      .advanceTo(MIDNIGHT)
-      .take('contribution')
-    const ahead = drive(profile)
-    const later = [...early, viewed('2', MIDNIGHT), order('b', MIDNIGHT + 1, 99)]
-    for (const e of later) ahead.record('u:1', e, { at: e.at, now: T0 })
-    expect(ahead.advanceTo(MIDNIGHT).take('contribution').at(-1)).toEqual(punctual.at(-1))
-    expect(punctual.at(-1)).toEqual({
-      midnight: MIDNIGHT,
-      recency: 3,
-      frequency: 1,
-      monetary: 2_000,
-      inactivity: 0,
-      engagement: 2,
-    })
+  test('[C8] orders, activity and becoming known are told, and nothing else', () => {
+    const identify = { type: 'identify', name: '' } as const
+    expect(
+      changes(
+        viewed('1', T0),
+        silent('2', { ...identify, at: T0 + 1, traits: { first_name: 'Eva' } }),
+        silent('3', { ...identify, at: T0 + 2, traits: { email: 'eva@example.com' } }),
+        silent('4', { ...identify, at: T0 + 3, traits: { phone: '1' } }),
+        silent('5', { name: 'Order Refunded', at: T0 + 4, properties: { order_id: 'a' } }),
+      ),
+    ).toEqual([1, 0, 1, 0, 1])
   })
 
-  test('[PRO-6] [C5] one a day while there is something to say, then silence until the next event', () => {
-    const driver = fed(viewed('1', T0)).advanceTo(T0 + days(200))
-    const parts = driver.take('contribution')
-    expect(parts).toHaveLength(90)
-    expect(parts.at(-1)).toMatchObject({ inactivity: 89, engagement: 0, recency: null })
-    expect(driver.timers('u:1')).toEqual([])
-    driver
-      .record('u:1', viewed('2', T0 + days(200)), { at: T0 + days(200) })
-      .advanceTo(T0 + days(201))
-    expect(driver.take('contribution')).toHaveLength(1)
+  test('[C8] a second activity of a day waits for the midnight that the first one waits for', () => {
+    const driver = fed(viewed('1', T0), viewed('2', T0 + hours(1)))
+    expect(driver.take('changed')).toHaveLength(1)
+    // Told late, of a day whose midnight has passed; told ahead, of a day to come.
+    const now = T0 + days(1)
+    driver.record('u:1', viewed('3', T0 + hours(2)), { at: T0 + hours(2), now })
+    driver.record('u:1', viewed('4', now + days(1)), { at: now + days(1), now })
+    expect(driver.take('changed')).toHaveLength(2)
+  })
+
+  test('[C8] a merge is told; so is the midnight that an older release armed', () => {
+    const driver = fed(viewed('1', T0))
+    driver.record('a:x', { ...viewed('v', T0), userId: null }, { at: T0 })
+    driver.take()
+    driver.mergeInto('u:1', 'a:x', 'link')
+    expect(driver.take('changed')).toHaveLength(1)
+    const midnight = T0 + hours(12)
+    driver.setState('u:1', driver.state('u:1'), [{ name: 'midnight', due: midnight }])
+    expect(driver.advanceTo(midnight).take('changed')).toHaveLength(1)
   })
 })
 
@@ -406,6 +414,58 @@ describe('stored form', () => {
       }),
     )
     expect(profileCodec.read(stored(NO_PROFILE))).toEqual(NO_PROFILE)
+  })
+
+  test('a part that was written before is written the same, and one that changed is not', () => {
+    fc.assert(
+      fc.property(numbered, (list) => {
+        let state = NO_PROFILE
+        for (const e of list) {
+          state = hear(state, e, NOW)
+          expect(stored(state)).toEqual(stored(state))
+          expect(profileCodec.read(stored(state))).toEqual(state)
+        }
+      }),
+      { numRuns: 20 },
+    )
+  })
+
+  test('browsing as an older release wrote it, with every time in full, is read', () => {
+    const out = new ByteWriter()
+    const BROWSING = 16
+    out.byte(BROWSING)
+    out.varint(2)
+    for (const [id, at] of [
+      ['mug', T0],
+      ['pot', T0 + 1],
+    ] as const) {
+      out.text(id)
+      out.signed(at)
+    }
+    out.varint(7)
+    out.varint(1)
+    out.text('pot')
+    out.signed(-T0)
+    for (const count of [1, 2]) out.varint(count)
+    out.byte(1)
+    for (const at of [T0, 0, 0]) out.signed(at)
+    out.byte(0)
+    expect(profileCodec.read(out.copy())).toEqual({
+      ...NO_PROFILE,
+      browsing: {
+        viewed: [
+          ['mug', T0],
+          ['pot', T0 + 1],
+        ],
+        views: 7,
+        wishlist: [['pot', -T0]],
+        reviews: 1,
+        content: 2,
+        bestsellers: true,
+      },
+      firstSeen: T0,
+      lastSeen: T0,
+    })
   })
 
   test('a visitor without name who ordered five times takes under 400 bytes', () => {

@@ -3,8 +3,8 @@
  * and the shop stage.
  *
  * State: ProfileState (state.ts). Timers: `session` (the first open session's end), `stage` (the next
- * crossing by time alone), `midnight` (the day's contribution). A timer may be early, never late: it
- * is moved forward only when it fires, so that an event that extends a session costs no timer write.
+ * crossing by time alone). A timer may be early, never late: it is moved forward only when it fires, so
+ * that an event that extends a session costs no timer write.
  *
  * P17 Every event gives one `profiled`, after the state was stored: the operators behind it read the
  *    profile that the event made (PRO-7), as the facts or the view that they need.
@@ -24,8 +24,10 @@ import {
 } from '#engine'
 import type { CustomerEvent, LifecycleStage } from '../contract.ts'
 import { kindOf } from '../ingest/vocabulary.ts'
-import { type Contribution, contributionAt, nextMidnight } from './contribution.ts'
+import { bucketOf } from './buckets.ts'
+import { isKnown } from './contribution.ts'
 import { cutPoints, cutPointsAt } from './cutpoints.ts'
+import { wasActiveOn } from './engagement.ts'
 import { hear } from './hear.ts'
 import {
   LIFECYCLE_DEFAULTS,
@@ -84,7 +86,8 @@ const outputs = {
   profiled: output<Profiled>(),
   session: output<SessionRow>(),
   snapshot: output<SnapshotRow>(),
-  contribution: output<Contribution>(),
+  /** Something that a contribution to the cut points rests on is another than before. */
+  changed: output<null>(),
 }
 type Cx = Context<ProfileState, typeof outputs>
 
@@ -101,6 +104,22 @@ function causeOf(
   if (kind === 'order_refunded' || kind === 'order_cancelled') return 'refund'
   if (before.consents !== after.consents) return 'consent'
   return kind === 'identify' ? 'traits' : null
+}
+
+/**
+ * Whether the contribution at some midnight to come is another with this event. That of a day in which
+ * the customer was active before waits for its midnight already.
+ */
+function contributesAnew(
+  event: CustomerEvent,
+  of: { readonly key: string; readonly before: ProfileState; readonly after: ProfileState },
+  now: Millis,
+): boolean {
+  const { key, before, after } = of
+  if (before.orders !== after.orders || isKnown(key, before) !== isKnown(key, after)) return true
+  if (before.engagement === after.engagement) return false
+  const day = bucketOf(event.at, days(1))
+  return day < bucketOf(now, days(1)) || !wasActiveOn(before.engagement, day)
 }
 
 export function createProfile(options: ProfileOptions = {}) {
@@ -145,7 +164,6 @@ export function createProfile(options: ProfileOptions = {}) {
 
   const arm = (state: ProfileState, cx: Cx): void => {
     armBy(cx, 'session', nextClose(state.sessions))
-    armBy(cx, 'midnight', nextMidnight(nowOf(cx)))
     const facts = lifecycleFacts(state)
     armBy(cx, 'stage', nextStageCrossing(facts, nowOf(cx), thresholds(cx)))
   }
@@ -160,14 +178,18 @@ export function createProfile(options: ProfileOptions = {}) {
       const before = cx.get()
       const heard = hear(before, event, nowOf(cx))
       settle(heard, cx, causeOf(event, before, heard))
+      const of = { key: cx.key, before, after: heard }
+      if (contributesAnew(event, of, nowOf(cx))) cx.emit('changed', null)
       cx.emit('profiled', { event })
     },
     onTimer(name, cx: Cx) {
-      if (name === 'midnight') contribute(cx.get(), cx)
+      // Armed by a release that told the shop of everybody every midnight: it is now told once of each.
+      if (name === 'midnight') cx.emit('changed', null)
       else settle(cx.get(), cx, null)
     },
     onMerged(_from, cx: Cx) {
       settle(cx.get(), cx, 'identity')
+      cx.emit('changed', null)
     },
   })
 }
@@ -177,16 +199,6 @@ function armBy(cx: Cx, name: string, due: Millis | null): void {
   if (due === null) return
   const armed = cx.timerDue(name)
   if (armed === undefined || due < armed) cx.setTimer(name, due)
-}
-
-/** The timer's due time is the midnight itself. Without a contribution it rests until an event. */
-function contribute(state: ProfileState, cx: Cx): void {
-  const midnight = nextMidnight(cx.now) - days(1)
-  const contribution = contributionAt(state, midnight)
-  if (contribution !== null) cx.emit('contribution', contribution)
-  // Records run ahead of task time: what was heard already will contribute to a later midnight.
-  if (contribution !== null || state.lastSeen >= midnight)
-    cx.setTimer('midnight', nextMidnight(contribution === null ? state.lastSeen : midnight))
 }
 
 export const profile = createProfile()

@@ -56,9 +56,23 @@ export function addToSession(
   when: { readonly now: Millis; readonly gap: Millis },
 ): Sessions {
   const until = Math.max(at + when.gap, when.now + LATE_GRACE)
+  const only = sessions.open[0]
+  // Nearly every activity goes on with the one open session.
+  if (only !== undefined && sessions.open.length === 1 && goesOn(only, at, when.gap)) {
+    const longer: OpenSession = {
+      start: only.start,
+      end: Math.max(only.end, at),
+      events: only.events + 1,
+      until: Math.max(only.until, until),
+    }
+    return { open: [longer], closed: sessions.closed }
+  }
   const open = coalesce([...sessions.open, { start: at, end: at, events: 1, until }], when.gap)
   return { ...sessions, open }
 }
+
+const goesOn = (session: Session, at: Millis, gap: Millis): boolean =>
+  at >= session.start && at - session.end <= gap
 
 /** Joins what lies within the gap of each other. */
 function coalesce(list: readonly OpenSession[], gap: Millis): readonly OpenSession[] {

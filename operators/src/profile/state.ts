@@ -12,6 +12,7 @@ import {
   type Browsing,
   NO_BROWSING,
   readBrowsing,
+  readOldBrowsing,
   uniteBrowsing,
   writeBrowsing,
 } from './browsing.ts'
@@ -118,8 +119,8 @@ export function lifecycleFacts(state: ProfileState): LifecycleFacts {
 const STAGES = ['new', 'active', 'at_risk', 'churned'] as const satisfies readonly LifecycleStage[]
 
 /**
- * Which parts are there, one bit each: traits, consents, orders, cart, browsing, sessions, engagement;
- * these parts, each as its own file says; firstSeen, lastSeen less firstSeen, signedUp, the stage told
+ * Which parts are there, one bit each: traits, consents, orders, cart, browsing, sessions, engagement,
+ * and one for the newer form of browsing; these parts, each as its own file says; firstSeen, lastSeen less firstSeen, signedUp, the stage told
  * (0: none).
  */
 export const profileCodec: Codec<ProfileState> = {
@@ -148,7 +149,11 @@ export const profileCodec: Codec<ProfileState> = {
       consents: part(CONSENTS, NO_CONSENTS, readConsents),
       orders: part(ORDERS, NO_ORDERS, readOrders),
       cart: part(CART, EMPTY_CART, readCart),
-      browsing: part(BROWSING, NO_BROWSING, readBrowsing),
+      browsing: part(
+        BROWSING,
+        NO_BROWSING,
+        (there & RELATIVE_TIMES) === 0 ? readOldBrowsing : readBrowsing,
+      ),
       sessions: part(SESSIONS, NO_SESSIONS, readSessions),
       engagement: part(ENGAGEMENT, NO_ENGAGEMENT, readEngagement),
     }
@@ -166,8 +171,11 @@ const CART = 8
 const BROWSING = 16
 const SESSIONS = 32
 const ENGAGEMENT = 64
+/** Absent in what was written before browsing told times from one another. */
+const RELATIVE_TIMES = 128
 
 const partsOf = (state: ProfileState): number =>
+  RELATIVE_TIMES |
   (state.traits === NO_TRAITS ? 0 : TRAITS) |
   (state.consents === NO_CONSENTS ? 0 : CONSENTS) |
   (state.orders === NO_ORDERS ? 0 : ORDERS) |

@@ -14,15 +14,16 @@ const nothingCameOfIt = (state: TriggerState): boolean =>
 
 export const browseAbandonment: TriggerRule = {
   kind: 'browse_abandonment',
-  pending(state, watch) {
-    if (!nothingCameOfIt(state) || state.viewedAt <= firedUpTo(state, watch.plan.id)) return null
-    return {
-      due: state.viewedAt + watch.plan.delay,
-      cause: () => `browse:${state.viewedAt}`,
-      mark: watch.plan.id,
-      facts: () => ({ viewed_at: state.viewedAt, product_name: state.viewedProduct }),
-    }
+  due(state, { plan }) {
+    return !nothingCameOfIt(state) || state.viewedAt <= firedUpTo(state.fired, plan.id)
+      ? null
+      : state.viewedAt + plan.delay
   },
+  elapsed: ({ viewedAt, viewedProduct }, { plan }) => ({
+    mark: plan.id,
+    cause: `browse:${viewedAt}`,
+    facts: { viewed_at: viewedAt, product_name: viewedProduct },
+  }),
   caused: nothingCaused,
   stands: (state, trigger) => nothingCameOfIt(state) && state.viewedAt <= trigger.at,
 }

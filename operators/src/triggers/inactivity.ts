@@ -10,16 +10,16 @@ import { firedUpTo } from './state.ts'
 
 export const quietFor = (kind: 'inactivity' | 'dormancy'): TriggerRule => ({
   kind,
-  pending(state, watch) {
-    const { activeAt } = state
-    if (activeAt === NEVER || activeAt <= firedUpTo(state, watch.plan.id)) return null
-    return {
-      due: activeAt + watch.plan.delay,
-      cause: () => `${kind}:${activeAt}`,
-      mark: watch.plan.id,
-      facts: () => ({ active_at: activeAt, days_away: Math.floor(watch.plan.delay / days(1)) }),
-    }
+  due({ activeAt, fired }, { plan }) {
+    return activeAt === NEVER || activeAt <= firedUpTo(fired, plan.id)
+      ? null
+      : activeAt + plan.delay
   },
+  elapsed: ({ activeAt }, { plan }) => ({
+    mark: plan.id,
+    cause: `${kind}:${activeAt}`,
+    facts: { active_at: activeAt, days_away: Math.floor(plan.delay / days(1)) },
+  }),
   caused: nothingCaused,
   stands: (state, trigger) => state.activeAt === trigger.facts['active_at'],
 })

@@ -11,14 +11,12 @@ export interface Watch {
   readonly lifecycle: LifecycleThresholds
 }
 
-/** What time alone will bring about if nothing else happens. */
-export interface Pending {
-  readonly due: Millis
+/** A cause that time alone brought about. */
+export interface Elapsed {
   /** Which memory of TG1 it is checked against and leaves. */
   readonly mark: string
-  /** Asked for only when it fires, as the facts: it is pending with every record and fires once. */
-  cause(): string
-  facts(): JsonObject
+  readonly cause: string
+  readonly facts: JsonObject
 }
 
 /** What a record brought about by itself. */
@@ -30,12 +28,18 @@ export interface Caused {
 
 export interface TriggerRule {
   readonly kind: TriggerKind
-  /** Null where nothing is pending. `due` may lie in the past: it fires at once then. */
-  pending(state: TriggerState, watch: Watch): Pending | null
+  /**
+   * When time alone will bring a cause about if nothing else happens; null: never. May lie in the past:
+   * it fires at once then. Asked with every record, so it makes nothing but the number.
+   */
+  due(state: TriggerState, watch: Watch): Millis | null
+  /** What comes about at `due`, which is what `due` answered for the same state. */
+  elapsed(state: TriggerState, watch: Watch, due: Millis): Elapsed
   /** The causes in the step from `before` to `after` by a record of event time `at`. */
   caused(before: TriggerState, after: TriggerState, at: Millis, watch: Watch): readonly Caused[]
   /** Whether a trigger that fired is still worth acting upon (TRG-2: an order cancels). */
   stands(state: TriggerState, trigger: Trigger, lifecycle: LifecycleThresholds): boolean
 }
 
-export const nothingCaused = (): readonly Caused[] => []
+const NOTHING: readonly Caused[] = []
+export const nothingCaused = (): readonly Caused[] => NOTHING

@@ -4,10 +4,10 @@
  * after it. Cause `stage:<from>><to>@<instant>`. A late record that shows a crossing to have been wrong
  * changes the anchor silently; it neither undoes the trigger nor fires it again (TG1).
  */
-import { days, type Millis } from '#engine'
+import { assert, days, type Millis } from '#engine'
 import type { LifecycleStage } from '../contract.ts'
 import { type LifecycleFacts, stageOf } from '../profile/lifecycle.ts'
-import type { Pending, TriggerRule, Watch } from './rule.ts'
+import { nothingCaused, type TriggerRule, type Watch } from './rule.ts'
 import { NEVER } from './signals.ts'
 import { firedUpTo, startOf, type TriggerState } from './state.ts'
 
@@ -31,41 +31,65 @@ const wanted = (watch: Watch, from: LifecycleStage, to: LifecycleStage): boolean
   return spec.from.length === 0 || spec.from.includes(from)
 }
 
+interface Boundary {
+  readonly from: LifecycleStage
+  readonly to: LifecycleStage
+  readonly mark: string
+  readonly due: Millis
+}
+
+/** The crossing into `to` at anchor + limit; null where it is not watched for, or was made. */
+function boundary(
+  state: TriggerState,
+  watch: Watch,
+  to: LifecycleStage,
+  at: { readonly anchor: Millis; readonly limit: Millis },
+): Boundary | null {
+  if (!reaches(watch, to)) return null
+  const { anchor, limit } = at
+  const mark = `${watch.plan.id}|${to}`
+  if (anchor <= firedUpTo(state.fired, mark)) return null
+  const due = anchor + limit
+  const life = lifeOf(state)
+  const from = stageOf(life, due - 1, watch.lifecycle)
+  if (stageOf(life, due, watch.lifecycle) !== to || !wanted(watch, from, to)) return null
+  return { from, to, mark, due }
+}
+
 /** The first of the boundaries that time alone carries the customer over. */
-function pending(state: TriggerState, watch: Watch): Pending | null {
+function nextBoundary(state: TriggerState, watch: Watch): Boundary | null {
   const start = startOf(state)
   if (start === NEVER) return null
-  const { lifecycle } = watch
-  const life = lifeOf(state)
+  const { newFor, atRiskAfter, churnedAfter } = watch.lifecycle
   const heard = heardOf(state)
-  let first: Pending | null = null
-  const look = (to: LifecycleStage, anchor: Millis, due: Millis): void => {
-    if (!reaches(watch, to) || (first !== null && first.due <= due)) return
-    const from = stageOf(life, due - 1, lifecycle)
-    if (stageOf(life, due, lifecycle) !== to || !wanted(watch, from, to)) return
-    const mark = `${watch.plan.id}|${to}`
-    if (anchor <= firedUpTo(state, mark)) return
-    first = {
-      due,
-      mark,
-      cause: () => `stage:${from}>${to}@${due}`,
-      facts: () => ({ from, to, days_away: Math.floor((due - heard) / days(1)) }),
-    }
-  }
-  look('active', start, start + lifecycle.newFor)
-  look('at_risk', heard, heard + lifecycle.atRiskAfter)
-  look('churned', heard, heard + lifecycle.churnedAfter)
-  return first
+  return nearer(
+    boundary(state, watch, 'active', { anchor: start, limit: newFor }),
+    nearer(
+      boundary(state, watch, 'at_risk', { anchor: heard, limit: atRiskAfter }),
+      boundary(state, watch, 'churned', { anchor: heard, limit: churnedAfter }),
+    ),
+  )
 }
+
+/** Of two at one instant the first. */
+const nearer = (a: Boundary | null, b: Boundary | null): Boundary | null =>
+  a === null || (b !== null && b.due < a.due) ? b : a
 
 export const stageChange: TriggerRule = {
   kind: 'stage_change',
-  pending,
+  due: (state, watch) => nextBoundary(state, watch)?.due ?? null,
+  elapsed(state, watch, due) {
+    const next = nextBoundary(state, watch)
+    assert(next?.due === due, 'the boundary is the one that is due')
+    const { from, to, mark } = next
+    const days_away = Math.floor((due - heardOf(state)) / days(1))
+    return { mark, cause: `stage:${from}>${to}@${due}`, facts: { from, to, days_away } }
+  },
   caused(before, after, at, watch) {
-    if (startOf(before) === NEVER) return []
+    if (startOf(before) === NEVER) return nothingCaused()
     const from = stageOf(lifeOf(before), at, watch.lifecycle)
     const to = stageOf(lifeOf(after), at, watch.lifecycle)
-    if (!wanted(watch, from, to)) return []
+    if (!wanted(watch, from, to)) return nothingCaused()
     return [{ at, cause: `stage:${from}>${to}@${at}`, facts: { from, to } }]
   },
   // The stage is asked for at the trigger's own instant or later, whichever the state has reached.

@@ -113,7 +113,8 @@ export function stateAfter(state: TriggerState, signal: Signal): TriggerState {
 }
 
 /** The instant for which a mark fired last. */
-export const firedUpTo = (state: TriggerState, mark: string): Millis => state.fired[mark] ?? NEVER
+export const firedUpTo = (fired: TriggerState['fired'], mark: string): Millis =>
+  fired[mark] ?? NEVER
 
 /** TG1 keeps `due` above the instant it replaces: it is at or after an anchor that is after that. */
 export const withFired = (state: TriggerState, mark: string, due: Millis): TriggerState => ({
@@ -127,7 +128,7 @@ export const startOf = (state: TriggerState): Millis => state.signedUpAt || stat
 export function mergeTriggerStates(a: TriggerState, b: TriggerState): TriggerState {
   const fired: Record<string, Millis> = {}
   for (const mark of [...Object.keys(a.fired), ...Object.keys(b.fired)].sort())
-    fired[mark] = Math.max(firedUpTo(a, mark), firedUpTo(b, mark))
+    fired[mark] = Math.max(firedUpTo(a.fired, mark), firedUpTo(b.fired, mark))
   const viewer = laterView(a, b)
   return {
     cart: mergeCarts(a.cart, b.cart),

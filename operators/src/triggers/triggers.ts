@@ -10,7 +10,7 @@
  * of the definitions. In history mode all of this happens as well: the causes are spent, and `decide`
  * ignores what is emitted then.
  */
-import { assert, type Context, operator, output } from '#engine'
+import { assert, type Context, type Millis, operator, output } from '#engine'
 import type { CustomerEvent, Trigger, TriggerKind } from '../contract.ts'
 import { definitions } from '../definitions/broadcast.ts'
 import { createPlanner, type Plan, type TriggerPlan } from '../definitions/plan.ts'
@@ -19,7 +19,7 @@ import { browseAbandonment } from './browse-abandonment.ts'
 import { dormancy } from './dormancy.ts'
 import { inactivity } from './inactivity.ts'
 import { purchaseMilestone } from './purchase-milestone.ts'
-import type { Pending, TriggerRule, Watch } from './rule.ts'
+import type { TriggerRule, Watch } from './rule.ts'
 import { signalOf } from './signals.ts'
 import { stageChange } from './stage-change.ts'
 import { mergeTriggerStates, stateAfter, TRIGGERS, type TriggerState, withFired } from './state.ts'
@@ -97,32 +97,24 @@ function settle(cx: Cx, watched: readonly Watch[]): void {
   let state = cx.get()
   for (let firings = 0; ; firings++) {
     assert(firings < MAX_FIRINGS, 'the causes of one customer do not come to an end')
-    const next = earliest(state, watched)
-    if (next === undefined) return
-    if (next.pending.due > cx.now) {
-      const armed = cx.timerDue('next')
-      if (armed === undefined || armed > next.pending.due) cx.setTimer('next', next.pending.due)
-      return
+    let due = Number.POSITIVE_INFINITY
+    let first: Watch | undefined
+    for (const watch of watched) {
+      const at = ruleOf(watch).due(state, watch)
+      if (at === null || at >= due) continue
+      due = at
+      first = watch
     }
-    const { pending } = next
-    const { due } = pending
-    emit(cx, next.plan, { at: due, cause: pending.cause(), facts: pending.facts() })
-    state = withFired(state, pending.mark, due)
+    if (first === undefined) return
+    if (due > cx.now) return armBy(cx, due)
+    const { mark, cause, facts } = ruleOf(first).elapsed(state, first, due)
+    emit(cx, first.plan, { at: due, cause, facts })
+    state = withFired(state, mark, due)
     cx.set(state)
   }
 }
 
-function earliest(
-  state: TriggerState,
-  watched: readonly Watch[],
-): { readonly plan: TriggerPlan; readonly pending: Pending } | undefined {
-  let first: Pending | null = null
-  let by: TriggerPlan | undefined
-  for (const watch of watched) {
-    const pending = ruleOf(watch).pending(state, watch)
-    if (pending === null || (first !== null && pending.due >= first.due)) continue
-    first = pending
-    by = watch.plan
-  }
-  return first === null || by === undefined ? undefined : { plan: by, pending: first }
+function armBy(cx: Cx, due: Millis): void {
+  const armed = cx.timerDue('next')
+  if (armed === undefined || armed > due) cx.setTimer('next', due)
 }

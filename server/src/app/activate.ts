@@ -1,6 +1,7 @@
 /** Puts definitions and models in force: read, check, and only then write the in-band record. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { isScalar, parseAllDocuments } from 'yaml'
 import { OpportuneError } from '#engine'
 import { readArtefact } from '#models/serving'
 import { type DefinitionSet, definitions, readDefinitions } from '#operators'
@@ -14,8 +15,18 @@ export interface DefinitionFile {
 type Read = ReturnType<typeof readDefinitions>
 export type DefinitionProblem = Extract<Read, { readonly ok: false }>['problems'][number]
 
-/** The YAML files of a directory and its subdirectories, by path. @throws definitions_unreadable */
+/**
+ * The YAML files of a directory and its subdirectories, by path; at least one. None is not the empty
+ * set: whoever names a wrong directory must not switch everything off.
+ * @throws definitions_unreadable
+ */
 export function definitionFiles(directory: string): DefinitionFile[] {
+  const files = yamlFiles(directory)
+  if (files.length > 0) return files
+  throw new OpportuneError('definitions_unreadable', `There are no YAML files in '${directory}'.`)
+}
+
+function yamlFiles(directory: string): DefinitionFile[] {
   try {
     return (readdirSync(directory, { recursive: true }) as string[])
       .filter((path) => path.endsWith('.yaml') || path.endsWith('.yml'))
@@ -26,6 +37,33 @@ export function definitionFiles(directory: string): DefinitionFile[] {
   }
 }
 
+/**
+ * Reads files that are meant to be put in force. A file without a document is a problem of its own: it
+ * was emptied or not yet written, and what it used to say must not go out of force by that.
+ */
+export function readApplied(files: readonly DefinitionFile[]): Read {
+  const empty = files.filter(({ text }) => isEmpty(text)).map(({ path }) => emptyProblem(path))
+  const read = readDefinitions(files)
+  if (empty.length === 0) return read
+  // First of all: what the others say of names that lead nowhere may follow from it.
+  return { ok: false, problems: [...empty, ...(read.ok ? [] : read.problems)] }
+}
+
+const isEmpty = (text: string): boolean =>
+  parseAllDocuments(text).every(
+    ({ contents, errors }) => errors.length === 0 && (contents === null || isNothing(contents)),
+  )
+
+/** What stands between two `---`, or behind one. */
+const isNothing = (contents: unknown): boolean => isScalar(contents) && contents.value === null
+
+const emptyProblem = (file: string): DefinitionProblem => ({
+  file,
+  line: 1,
+  path: '',
+  reason: 'there is no document in the file; remove the file where that is meant',
+})
+
 export type Applied =
   | { readonly ok: true; readonly version: string; readonly changed: boolean }
   | { readonly ok: false; readonly problems: readonly DefinitionProblem[] }
@@ -35,7 +73,7 @@ export async function applyDefinitions(
   app: App,
   files: readonly DefinitionFile[],
 ): Promise<Applied> {
-  const read = readDefinitions(files)
+  const read = readApplied(files)
   if (!read.ok) return { ok: false, problems: read.problems }
   const running = app.shared(definitions.id) as DefinitionSet | undefined
   const changed = running?.version !== read.set.version

@@ -4,7 +4,8 @@
  *
  *   events, import -> validate -> customer-inbox -> dedupe -> identity -> profile -> triggers -> decide -> touches
  *                                       ^                                   |
- *                                       '--- cut points <- shop-inbox <-----'   (broadcast)
+ *                                       |                                   '-> contribute
+ *                                       '--- cut points <- shop-inbox <------------'   (broadcast)
  *   control -> definitions, model (broadcast)
  */
 import {
@@ -23,7 +24,8 @@ import {
 import {
   activeModel,
   type CustomerEvent,
-  contributionCodec,
+  contributionChangeCodec,
+  createContribute,
   createDecide,
   createDedupe,
   createProfile,
@@ -116,12 +118,12 @@ export function opportune(options: TopologyOptions): Topology {
   const events = customers(inbox.stream(), (forwards) =>
     forwards.into(inbox, (f) => f.to, { wrap: (f) => f.record, loop: true }),
   )
-  const { contribution } = decisions(events, options)
-  const shop = contribution
-    .keyBy('shop-inbox', keyOfShop, { codec: contributionCodec, retentionMs: days(7) })
+  const { contributions } = decisions(events, options)
+  const shop = contributions
+    .keyBy('shop-inbox', keyOfShop, { codec: contributionChangeCodec, retentionMs: days(7) })
     .process(cutPointsOperator)
   shop.cutPoints.broadcastTo(inbox, cutPoints, json())
-  // A contribution after its set was made: counted in the operator's state.
+  // A change after its set was made: counted in the operator's state.
   shop.late.ignore()
   return t
 }
@@ -231,5 +233,5 @@ function decisions(events: KeyedStream<CustomerEvent>, options: TopologyOptions)
   decided.touch
     .merge(profiled.profiled.map(({ event }): TouchInput => ({ kind: 'event', event })))
     .process(touches)
-  return { contribution: profiled.contribution }
+  return { contributions: profiled.changed.process(createContribute(profile)).change }
 }

@@ -22,6 +22,8 @@ export interface ReplayOptions {
   readonly model: string | null
   /** Event time from which records are live; absent: all are. */
   readonly liveFrom?: Millis
+  /** Operators whose stored state in `directory` may be lost, on purpose. */
+  readonly dropState?: readonly string[]
   readonly onStep?: NonNullable<AppOptions['onStep']>
   readonly onProgress?: (progress: Readonly<ImportProgress>) => void
 }
@@ -48,6 +50,7 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
       ? {}
       : { slice: { maxRecords: options.batch, maxBytes: 4 << 20 } }),
     ...(options.onStep === undefined ? {} : { onStep: options.onStep }),
+    ...(options.dropState === undefined ? {} : { dropState: options.dropState }),
   })
   const started = process.hrtime.bigint()
   try {
