@@ -1,8 +1,14 @@
-/** The alert rules are rules as Prometheus reads them, about metrics that there are. */
+/**
+ * The alert rules are rules as Prometheus reads them, about metrics that there are, and each fires
+ * when it should. promtool decides where it is installed; the rest is checked everywhere.
+ */
+import { execFileSync, spawnSync } from 'node:child_process'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { metricsReference } from '#sinks'
-import { readText } from './files.ts'
+import { ROOT, readText } from './files.ts'
+import { exposedMetrics, faultsOf, groupedBy } from './promql.ts'
 
 interface Rule {
   readonly alert: string
@@ -12,23 +18,23 @@ interface Rule {
   readonly annotations: { readonly summary: string; readonly action: string }
 }
 
-const { groups } = parse(readText('deploy/prometheus-rules.yaml').text) as {
+interface Case {
+  readonly name: string
+  readonly alert_rule_test?: readonly {
+    readonly alertname: string
+    readonly exp_alerts: readonly unknown[]
+  }[]
+}
+
+const FOLDER = 'deploy/prometheus'
+const read = (name: string): unknown => parse(readText(`${FOLDER}/${name}`).text)
+
+const { groups } = read('rules.yaml') as {
   readonly groups: readonly { readonly name: string; readonly rules: readonly Rule[] }[]
 }
 const rules = groups.flatMap((group) => group.rules)
-
-/** Name and labels of each declared metric, as its page tells them. */
-const declared = new Map(
-  [...metricsReference().matchAll(/^\| `(opportune_\w+)` \| (\w+) \| (.*?) \|/gm)].map(
-    ([, name = '', type, labels = '']) => [
-      name,
-      { type, labels: [...labels.matchAll(/`(\w+)`/g)].map((it) => it[1] ?? '') },
-    ],
-  ),
-)
-
-/** A name that Prometheus stores for a declared metric: a histogram has three. */
-const seriesOf = (name: string): string => name.replace(/_(bucket|sum|count)$/, '')
+const { tests: cases } = read('rules.test.yaml') as { readonly tests: readonly Case[] }
+const exposed = await exposedMetrics(metricsReference())
 
 describe('alert rules', () => {
   test('there are some, each with a name of its own', () => {
@@ -44,33 +50,51 @@ describe('alert rules', () => {
       expect(rule.for ?? '0s').toMatch(/^\d+[smh]$/)
       expect(annotations.summary).toMatch(/\.$/)
       expect(annotations.action).toMatch(/\.$/)
-      for (const [used] of expr.matchAll(/opportune_\w+/g)) {
-        const metric = declared.get(used) ?? declared.get(seriesOf(used))
-        expect([used, metric !== undefined]).toEqual([used, true])
-        // Only a counter can be asked for its increase, and a counter for nothing else.
-        const isRate = new RegExp(`(rate|increase)\\(${used}\\b`).test(expr)
-        expect([used, isRate]).toEqual([used, metric?.type !== 'gauge'])
-      }
-      for (const [, used = '', inner = ''] of expr.matchAll(/(opportune_\w+)\{([^}]*)\}/g))
-        for (const [, label = ''] of inner.matchAll(/(\w+)=/g))
-          expect(declared.get(used)?.labels).toContain(label)
-      expect(balanced(expr)).toBe(true)
+      expect(faultsOf(expr, exposed)).toEqual([])
     },
   )
 
   test('what a rule says of a label is grouped by that label', () => {
     for (const { expr, annotations } of rules)
-      for (const [, label] of annotations.summary.matchAll(/\$labels\.(\w+)/g))
-        expect(expr).toContain(`by (${label})`)
+      for (const [, label = ''] of annotations.summary.matchAll(/\$labels\.(\w+)/g))
+        expect(groupedBy(expr)).toContain(label)
+  })
+
+  test('[SNK-6] each has a case in which it fires and one in which it does not yet', () => {
+    const tried = cases.flatMap((it) => it.alert_rule_test ?? [])
+    for (const { alert } of rules) {
+      const own = tried.filter((it) => it.alertname === alert)
+      expect([alert, own.some((it) => it.exp_alerts.length === 0)]).toEqual([alert, true])
+      expect([alert, own.some((it) => it.exp_alerts.length > 0)]).toEqual([alert, true])
+    }
   })
 })
 
-function balanced(expr: string): boolean {
-  let depth = 0
-  for (const c of expr) {
-    if (c === '(') depth++
-    if (c === ')') depth--
-    if (depth < 0) return false
+describe('expressions', () => {
+  test.each([
+    ['opportune_nothing > 0', 'there is no metric opportune_nothing'],
+    ['rate(opportune_ready[5m])', 'opportune_ready is a gauge and has no rate'],
+    ['opportune_triggers_total > 1', 'opportune_triggers_total is a count without a rate'],
+    ['opportune_ready{stage="x"}', 'opportune_ready has no label stage'],
+    ['sum(opportune_ready', 'its brackets do not match'],
+  ])('%s: %s', (expr, fault) => {
+    expect(faultsOf(expr, exposed)).toEqual([fault])
+  })
+})
+
+describe('by promtool', () => {
+  const missing = spawnSync('promtool', ['--version']).error !== undefined
+  const promtool = (...words: readonly string[]): string =>
+    execFileSync('promtool', words, { cwd: join(ROOT, FOLDER), encoding: 'utf8' })
+
+  const asked = {
+    'the configuration is one': ['check', 'config', 'prometheus.yml'],
+    'the rules are rules': ['check', 'rules', 'rules.yaml'],
+    'every alert fires when it should and not before': ['test', 'rules', 'rules.test.yaml'],
   }
-  return depth === 0
-}
+  for (const [what, words] of Object.entries(asked))
+    test(`[SNK-6] ${what}`, (ctx) => {
+      if (missing) return ctx.skip('promtool is not installed (Debian: prometheus)')
+      return expect(promtool(...words)).toContain('SUCCESS')
+    })
+})

@@ -71,6 +71,7 @@ export function openArtefact(bytes: Uint8Array, kind: string): Opened {
 }
 
 function parse(bytes: Uint8Array): Opened {
+  if (beginsForeign(bytes)) return refuse('model_foreign', 'it does not begin as an artefact does')
   let text: string
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
@@ -78,15 +79,26 @@ function parse(bytes: Uint8Array): Opened {
     return refuse('model_corrupt', 'not UTF-8')
   }
   try {
-    const value = JSON.parse(text) as Json
-    if (typeof value !== 'object' || value === null || Array.isArray(value))
-      return refuse('model_foreign', 'not a JSON object')
-    return { ok: true, content: value as JsonObject }
+    return { ok: true, content: JSON.parse(text) as JsonObject }
   } catch {
     return endsInside(text)
       ? refuse('model_truncated', `ends inside its content after ${bytes.length} bytes`)
       : refuse('model_corrupt', 'not JSON')
   }
+}
+
+const WHITE_SPACE = new Set([0x09, 0x0a, 0x0d, 0x20])
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
+const OPENING = 0x7b
+
+/**
+ * Whether the first bytes are those of another kind of file: an image, an archive, a page. Told apart
+ * from a cut because copying such a file again does not help. Nothing at all is a cut.
+ */
+function beginsForeign(bytes: Uint8Array): boolean {
+  let at = BYTE_ORDER_MARK.every((byte, i) => bytes[i] === byte) ? BYTE_ORDER_MARK.length : 0
+  while (WHITE_SPACE.has(bytes[at] ?? -1)) at++
+  return at < bytes.length && bytes[at] !== OPENING
 }
 
 /** Whether JSON text stops before its outermost bracket closes: a cut, rather than a changed, file. */

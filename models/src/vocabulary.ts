@@ -1,8 +1,13 @@
 /**
- * The one closed vocabulary of interventions: kinds of persuasion, not channels or offers. Models map
- * each arm of their training data to a member of it, and everything downstream speaks only of members.
+ * The closed vocabularies that models, operators and sinks share, declared once: what a decision may
+ * be about, through which channel, and what caused it. Models map each arm of their training data to
+ * a member of the interventions, and everything downstream speaks only of members.
+ *
+ * An entry of its own (`#models/vocabulary`) that imports nothing, so that the sinks, which know
+ * neither models nor operators, can write the same words into their schemas.
  */
 
+/** Kinds of persuasion, not channels or offers. */
 export const INTERVENTIONS = [
   'free_shipping',
   'discount',
@@ -14,6 +19,23 @@ export const INTERVENTIONS = [
 ] as const
 
 export type Intervention = (typeof INTERVENTIONS)[number]
+
+/** Ways to reach a customer. */
+export const CHANNELS = ['email', 'sms', 'whatsapp', 'push', 'in_app', 'web'] as const
+
+export type Channel = (typeof CHANNELS)[number]
+
+/** What can cause a decision (TRG-1). */
+export const TRIGGER_KINDS = [
+  'abandoned_cart',
+  'browse_abandonment',
+  'inactivity',
+  'dormancy',
+  'stage_change',
+  'purchase_milestone',
+] as const
+
+export type TriggerKind = (typeof TRIGGER_KINDS)[number]
 
 /** Other words for a member, as briefs and older campaign exports spell them. */
 export const INTERVENTION_ALIASES: Readonly<Record<string, Intervention>> = Object.freeze({

@@ -2,12 +2,17 @@
  * What a producer, an operator or a disk may get wrong, each tried on the whole product: a stable code
  * that says what to do, and nothing lost: read = accepted + duplicates + rejected.
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ERRORS, findError } from '#engine'
-import { activateDirectory, activateModelFile, applyDefinitions } from './app/activate.ts'
+import {
+  activateDirectory,
+  activateModelFile,
+  applyDefinitions,
+  definitionFiles,
+} from './app/activate.ts'
 import { App } from './app/app.ts'
 import { readValues } from './app/read-topic.ts'
 import { TOPICS } from './app/topology.ts'
@@ -214,6 +219,40 @@ describe('definitions and models', () => {
     })
   })
 
+  test.each([
+    ['no text at all', ''],
+    ['only comments', '# triggers: later\n\n---\n# and caps\n'],
+  ])('[CFG-1] a file with %s is refused by name; what runs stays', async (name, text) => {
+    const directory = join(root, `emptied-${name}`)
+    cpSync(SHOP, directory, { recursive: true })
+    writeFileSync(join(directory, 'triggers.yaml'), text)
+    await withApp(`emptied-app-${name}`, async (app) => {
+      const before = app.shared('definitions')
+      const problem = { file: 'triggers.yaml', line: 1, path: '' }
+      const applied = await applyDefinitions(app, definitionFiles(directory))
+      expect(applied.ok ? [] : applied.problems[0]).toMatchObject(problem)
+      expect(await codeOf(activateDirectory(app, directory))).toBe('definitions_refused')
+      await app.settled()
+      expect(app.shared('definitions')).toBe(before)
+    })
+    const { code, err } = await cli('apply', directory, '--dry-run')
+    expect(code).toBe(2)
+    expect(err).toMatch(/^definitions_refused: [^]*^triggers\.yaml:1: there is no document/m)
+  })
+
+  test('[CFG-1] a directory without files is not the empty set', async () => {
+    const directory = join(root, 'no-definitions')
+    mkdirSync(directory)
+    await withApp('no-definitions-app', async (app) => {
+      const before = app.shared('definitions')
+      expect(await codeOf(activateDirectory(app, directory))).toBe('definitions_unreadable')
+      expect(app.shared('definitions')).toBe(before)
+    })
+    const { code, err } = await cli('apply', directory, '--dry-run')
+    expect(code).toBe(2)
+    expect(err).toMatch(/^definitions_unreadable: /)
+  })
+
   test('[TRG-1] on the command line: exit code 2, and where', async () => {
     const directory = join(root, 'wrong-shop')
     mkdirSync(directory)
@@ -229,6 +268,7 @@ describe('definitions and models', () => {
     ['truncated', whole.slice(0, whole.length / 2), 'model_truncated'],
     ['altered', whole.replace(/"version": "..../, '"version": "0000'), 'model_corrupt'],
     ['of something else', '{"hello":"world"}', 'model_foreign'],
+    ['an image', 'GIF89a', 'model_foreign'],
   ])(
     '[MOD-1] an artefact that is %s is refused; scoring goes on with the one before',
     async (name, text, code) => {

@@ -1,5 +1,12 @@
 /** The sinks' public names: where results leave. What is not listed here is not promised. */
 export { type ChainHead, chainOf, decisionChain, type Linked, readDecision } from './audit/chain.ts'
+export { type Exported, type ExportOptions, writeExport } from './audit/export.ts'
+export {
+  type ExportedChain,
+  type ExportManifest,
+  type ExportPart,
+  readExport,
+} from './audit/export-format.ts'
 export { type KeyPlace, openSigningKey, readPublicKey } from './audit/keys.ts'
 export { readSealFile } from './audit/outside-copy.ts'
 export { type AuditFilter, auditRecords, filterRecords } from './audit/read.ts'
@@ -17,6 +24,7 @@ export { type Sealer, type SealerOptions, type SealerStatus, startSealer } from 
 export {
   type AuditFault,
   type AuditFaultKind,
+  type ChainRange,
   type StoredRecord,
   type Verification,
   type VerifiedChain,

@@ -100,8 +100,24 @@ describe('files that are not for us', () => {
     ['another JSON document', '{"hello": 1}'],
     ['a list', '[1, 2]'],
     ['a number', '7'],
+    ['a cut list', '[1, 2'],
+    ['an image', 'GIF89a\u0001'],
+    ['a page', '  <!doctype html>'],
   ])('[MOD-6] %s is foreign', (_, text) => {
     expect(codeOf(encode(text))).toBe('model_foreign')
+  })
+
+  test('[MOD-6] bytes that are no text are foreign where they begin, corrupt behind that', () => {
+    const png = [0x89, 0x50, 0x4e, 0x47]
+    const gzip = [0x1f, 0x8b, 0x08]
+    for (const start of [png, gzip]) expect(codeOf(Uint8Array.from(start))).toBe('model_foreign')
+    expect(codeOf(Uint8Array.of(0x7b, ...png))).toBe('model_corrupt')
+  })
+
+  test('[MOD-6] a mark of the byte order and white space before it are none of another kind', () => {
+    const marked = Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf, 0x0a]), bytes])
+    expect(readArtefact(marked)).toEqual({ ok: true, artefact })
+    expect(codeOf(marked.subarray(0, 4))).toBe('model_truncated')
   })
 
   test('[MOD-6] another kind is foreign, another type too', () => {

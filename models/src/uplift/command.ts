@@ -10,7 +10,7 @@ import { HILLSTROM_RULES, type HillstromOutcome, readHillstrom } from './hillstr
 import { type TrainProgress, trainUplift } from './train.ts'
 
 export interface TrainCommandOptions {
-  /** The trial's CSV, plain or gzip. */
+  /** The trial as CSV or Arrow, plain or gzip. */
   readonly data: string
   /** Where the artefact goes; replaced atomically, untouched when training fails. */
   readonly out: string

@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
+import { tableFromArrays, tableToIPC } from 'apache-arrow'
 import { describe, expect, test } from 'vitest'
 import { findError } from '#engine'
 import { UPLIFT_FEATURES } from './features.ts'
@@ -54,6 +56,35 @@ describe('reading the trial', () => {
       '1,Womens E-Mail,Phone,0,Rural,0,1,142.44,10'
     const data = readHillstrom(new TextEncoder().encode(shuffled))
     expect(data.features).toEqual(read(HEADER, ROW).features)
+  })
+
+  test('[MOD-1] Arrow gives the same data, whatever types its columns have', () => {
+    const columns = {
+      recency: Int32Array.of(10, 1),
+      history: Float64Array.of(142.44, 29.99),
+      mens: [true, false],
+      womens: BigInt64Array.of(0n, 1n),
+      zip_code: ['Rural', 'Urban'],
+      newbie: Uint8Array.of(0, 1),
+      channel: ['Phone', 'Web'],
+      segment: ['Womens E-Mail', 'No E-Mail'],
+      visit: [1, 0],
+    }
+    const wanted = read(HEADER, ROW, '1,x,29.99,0,1,Urban,1,Web,No E-Mail,0,0,0')
+    for (const form of ['file', 'stream'] as const) {
+      const arrow = tableToIPC(tableFromArrays(columns), form)
+      const data = readHillstrom(gzipSync(arrow))
+      expect({ ...data, fingerprint: '' }).toEqual({ ...wanted, fingerprint: '' })
+      expect(data.fingerprint).toBe(createHash('sha256').update(arrow).digest('hex'))
+      expect(refusal(() => readHillstrom(arrow.subarray(0, arrow.length / 2)))?.code).toBe(
+        'model_data_unreadable',
+      )
+    }
+    const { channel: _, ...lacking } = columns
+    const lacks = tableToIPC(tableFromArrays(lacking), 'file')
+    expect(refusal(() => readHillstrom(lacks))?.details).toEqual({ column: 'channel' })
+    const wrong = tableToIPC(tableFromArrays({ ...columns, visit: [1, null] }), 'file')
+    expect(refusal(() => readHillstrom(wrong))?.details).toEqual({ row: 2, column: 'visit' })
   })
 
   test('plain and gzip give the same data and fingerprint', () => {

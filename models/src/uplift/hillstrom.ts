@@ -1,14 +1,14 @@
 /**
- * Reads the Hillstrom trial (CSV, plain or gzip) into UpliftData. Columns are found by name in any
- * order; a row outside its domain stops the reading with its line number, because a training set that
+ * Reads the Hillstrom trial (CSV or Arrow, plain or gzip) into UpliftData. Columns are found by name in any
+ * order; a row outside its domain stops the reading with its place, because a training set that
  * lost rows silently would no longer be the one that its fingerprint names.
  */
 import { createHash } from 'node:crypto'
-import { gunzipSync } from 'node:zlib'
 import { OpportuneError } from '#engine'
 import type { Arm, UpliftData } from './dataset.ts'
 import type { UpliftRule } from './evaluate.ts'
 import { UPLIFT_FEATURES } from './features.ts'
+import { readTable, type Table, unpack } from './table.ts'
 
 /** Arm 0 is the control. Both e-mails showed merchandise without an offer: content, informational. */
 export const HILLSTROM_ARMS: readonly Arm[] = [
@@ -44,34 +44,27 @@ export const HILLSTROM_RULES: readonly UpliftRule[] = [
 
 export type HillstromOutcome = 'visit' | 'conversion'
 
-/** Unpacked, the file is 3.5 MB; the limit keeps a hostile archive from filling the memory. */
-const LARGEST_UNPACKED = 256 * 1024 * 1024
-
 const AREAS = ['Surburban', 'Urban', 'Rural'] as const
 const CHANNELS = ['Web', 'Phone', 'Multichannel'] as const
 
 /**
  * Reads the trial's rows with `outcome` as the thing to be explained. Throws `model_data_unreadable`,
- * `model_data_header` or `model_data_row` (with the line).
+ * `model_data_header` or `model_data_row` (with the line or row).
  */
 export function readHillstrom(file: Uint8Array, outcome: HillstromOutcome = 'visit'): UpliftData {
   const bytes = unpack(file)
-  const lines = new TextDecoder().decode(bytes).split(/\r?\n/)
-  if (lines.at(-1) === '') lines.pop()
-  const columns = locateColumns(lines[0] ?? '', outcome)
-  const count = Math.max(0, lines.length - 1)
+  const table = readTable(bytes)
+  const columns = locateColumns(table.names, outcome)
+  const { count } = table
   const width = UPLIFT_FEATURES.length
   const features = new Float64Array(count * width)
   const arm = new Uint8Array(count)
   const response = new Uint8Array(count)
+  const labels = HILLSTROM_ARMS.map((a) => a.label)
   for (let row = 0; row < count; row++) {
-    const cells = splitLine(lines[row + 1] ?? '')
-    const read = new RowReader(cells, columns, row + 2)
+    const read = new RowReader(table, columns, row)
     read.features(features, row * width)
-    arm[row] = read.oneOf(
-      'segment',
-      HILLSTROM_ARMS.map((a) => a.label),
-    )
+    arm[row] = read.oneOf('segment', labels)
     response[row] = read.flag(outcome)
   }
   return {
@@ -86,19 +79,9 @@ export function readHillstrom(file: Uint8Array, outcome: HillstromOutcome = 'vis
   }
 }
 
-function unpack(file: Uint8Array): Uint8Array {
-  if (file[0] !== 0x1f || file[1] !== 0x8b) return file
-  try {
-    return gunzipSync(file, { maxOutputLength: LARGEST_UNPACKED })
-  } catch (error) {
-    throw new OpportuneError('model_data_unreadable', 'The gzip file does not unpack.', {}, error)
-  }
-}
-
 const COLUMNS = ['recency', 'history', 'mens', 'womens', 'zip_code', 'newbie', 'channel', 'segment']
 
-function locateColumns(header: string, outcome: string): ReadonlyMap<string, number> {
-  const names = splitLine(header)
+function locateColumns(names: readonly string[], outcome: string): ReadonlyMap<string, number> {
   const found = new Map<string, number>()
   for (const name of [...COLUMNS, outcome]) {
     const at = names.indexOf(name)
@@ -109,33 +92,16 @@ function locateColumns(header: string, outcome: string): ReadonlyMap<string, num
   return found
 }
 
-/** Splits a CSV line; quotes protect commas ("7) $1,000 +") and the file has no quote within quotes. */
-function splitLine(line: string): readonly string[] {
-  if (!line.includes('"')) return line.split(',')
-  const cells: string[] = []
-  let quoted = false
-  let start = 0
-  for (let i = 0; i <= line.length; i++) {
-    const c = line[i]
-    if (c === '"') quoted = !quoted
-    if (i === line.length || (c === ',' && !quoted)) {
-      cells.push(line.slice(start, i).replaceAll('"', ''))
-      start = i + 1
-    }
-  }
-  return cells
-}
-
-/** Reads and checks the cells of one row; every failure names the line and the column. */
+/** Reads and checks the cells of one row; every failure names its place and the column. */
 class RowReader {
-  readonly #cells: readonly string[]
+  readonly #table: Table
   readonly #columns: ReadonlyMap<string, number>
-  readonly #line: number
+  readonly #row: number
 
-  constructor(cells: readonly string[], columns: ReadonlyMap<string, number>, line: number) {
-    this.#cells = cells
+  constructor(table: Table, columns: ReadonlyMap<string, number>, row: number) {
+    this.#table = table
     this.#columns = columns
-    this.#line = line
+    this.#row = row
   }
 
   /** Writes the row in the order of UPLIFT_FEATURES. */
@@ -175,15 +141,16 @@ class RowReader {
   }
 
   #cell(column: string): string {
-    return this.#cells[this.#columns.get(column) ?? -1] ?? ''
+    return this.#table.cell(this.#row, this.#columns.get(column) ?? -1)
   }
 
   /** The cell itself stays out of the message: it may be anything. */
   #refusal(column: string, wanted: string): OpportuneError {
-    return new OpportuneError(
-      'model_data_row',
-      `Line ${this.#line}, column ${column}: expected ${wanted}.`,
-      { line: this.#line, column },
-    )
+    const { unit, number } = this.#table.place(this.#row)
+    const where = `${unit === 'line' ? 'Line' : 'Row'} ${number}`
+    return new OpportuneError('model_data_row', `${where}, column ${column}: expected ${wanted}.`, {
+      [unit]: number,
+      column,
+    })
   }
 }

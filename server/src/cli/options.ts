@@ -60,3 +60,16 @@ export const sourceOptions = (): readonly Option[] => [
     .env('OPPORTUNE_URL')
     .argParser(webAddress),
 ]
+
+/** Adds each `id` to those before it. */
+const listed = (text: string, before: readonly string[] | undefined): readonly string[] => [
+  ...(before ?? []),
+  text,
+]
+
+/** For commands that open the state of a data directory and go on with it. */
+export const dropStateOption = (): Option =>
+  new Option(
+    '--drop-state <operator>',
+    'lose the state of an operator that is gone, or whose version has no migration; may be repeated',
+  ).argParser(listed)

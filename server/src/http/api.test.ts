@@ -113,6 +113,16 @@ describe('operating', () => {
       })
   })
 
+  test('[API-2] a query answered with an Arrow file', async () => {
+    const { post } = start()
+    const answer = await post('/api/v1/query', { sql: 'select 12 as n', format: 'arrow' })
+    expect(answer.statusCode).toBe(200)
+    expect(answer.headers['content-type']).toBe('application/vnd.apache.arrow.file')
+    expect(answer.rawPayload.toString()).toMatch(/^ARROW1.*ARROW1$/)
+    const wrong = await post('/api/v1/query', { sql: 'select 12 as n', format: 'parquet' })
+    expect(wrong.json()).toMatchObject({ code: 'http_invalid_request' })
+  })
+
   test('[H4] queries are bounded in number and time, and are told to stop', async () => {
     const { post, system } = start({ limits: { queries: 1, queryMs: 80 } })
     let stopped = false

@@ -23,6 +23,8 @@ import {
   Savepoint,
 } from './views.ts'
 
+/** Registered with IANA. */
+const ARROW = 'application/vnd.apache.arrow.file'
 const SESSION_MS = 12 * 60 * 60 * 1000
 const DEFINITION_BYTES = 4 * 1024 * 1024
 
@@ -83,7 +85,15 @@ function queryRoute(ports: OperatePorts, limits: Limits): Route {
       summary: 'SQL that reads, on the analytics tables.',
       bodyLimit: 256 * 1024,
       timeoutMs: limits.queryMs,
-      answers: { 200: described('Rows.', QueryResult) },
+      answers: {
+        200: {
+          description: 'Rows; or all of the answer as an Arrow file, where that was asked for.',
+          content: {
+            'application/json': QueryResult,
+            [ARROW]: Type.String({ contentEncoding: 'binary' }),
+          },
+        },
+      },
     }),
     {
       body: Type.Object(
@@ -97,6 +107,10 @@ function queryRoute(ports: OperatePorts, limits: Limits): Route {
             ),
           ),
           max_rows: Type.Integer({ minimum: 1, maximum: 10_000, default: 1_000 }),
+          format: Type.Union([Type.Literal('json'), Type.Literal('arrow')], {
+            default: 'json',
+            description: 'arrow: max_rows does not apply.',
+          }),
         },
         { additionalProperties: false },
       ),
@@ -106,8 +120,10 @@ function queryRoute(ports: OperatePorts, limits: Limits): Route {
         throw new OpportuneError('http_overloaded', 'As many queries run as may.')
       running++
       try {
-        const { sql, params = {}, max_rows: maxRows } = body
-        return json(await ports.query(sql, { params, maxRows, signal: raw.signal }))
+        const { sql, params = {}, max_rows: maxRows, format } = body
+        const { signal } = raw
+        if (format === 'json') return json(await ports.query(sql, { params, maxRows, signal }))
+        return { status: 200, type: ARROW, body: await ports.queryArrow(sql, { params, signal }) }
       } finally {
         running--
       }

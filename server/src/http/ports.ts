@@ -61,6 +61,14 @@ export interface OperatePorts {
       readonly signal: AbortSignal
     },
   ): Promise<QueryResult>
+  /** The same as an Arrow file, all of it or none: there is no `maxRows`. */
+  queryArrow(
+    sql: string,
+    options: {
+      readonly params: Readonly<Record<string, string | number | boolean | null>>
+      readonly signal: AbortSignal
+    },
+  ): Promise<Uint8Array>
   /** The latest first; `cursor` is the `next_cursor` of the page before. */
   deadLetters(filter: {
     readonly limit: number

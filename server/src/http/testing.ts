@@ -123,6 +123,13 @@ export class FakeSystem implements HttpPorts {
     })
   }
 
+  queryArrow(
+    sql: string,
+    _options: Parameters<HttpPorts['queryArrow']>[1],
+  ): ReturnType<HttpPorts['queryArrow']> {
+    return Promise.resolve(Buffer.from(`ARROW1 ${sql} ARROW1`))
+  }
+
   deadLetters(): ReturnType<HttpPorts['deadLetters']> {
     return Promise.resolve({
       dead_letters: [

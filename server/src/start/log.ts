@@ -3,7 +3,7 @@ import { pino } from 'pino'
 
 export const logger = pino(
   {
-    level: process.env['OPPORTUNE_LOG'] ?? 'warn',
+    level: process.env['OPPORTUNE_LOG_LEVEL'] ?? 'warn',
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     redact: [

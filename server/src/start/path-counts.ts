@@ -17,6 +17,12 @@ interface DecisionCount {
   count: number
 }
 
+interface VerdictCount {
+  readonly guardrail: string
+  readonly outcome: string
+  count: number
+}
+
 const LIMITS = { maxRecords: 2_000, maxBytes: 4 << 20 }
 const SECOND = 1_000
 
@@ -27,6 +33,7 @@ export class PathCounts {
   readonly #rejected: Record<string, number> = {}
   readonly #triggers: Record<string, number> = {}
   readonly #decisions = new Map<string, DecisionCount>()
+  readonly #verdicts = new Map<string, VerdictCount>()
   readonly #onLatency: (seconds: number) => void
   #looking: Promise<void> = Promise.resolve()
   /** ms since 1970, by the log's clock: decisions about earlier instants are an import's. */
@@ -65,6 +72,7 @@ export class PathCounts {
       rejected: this.#rejected,
       triggers: this.#triggers,
       decisions: [...this.#decisions.values()],
+      verdicts: [...this.#verdicts.values()],
     }
   }
 
@@ -79,12 +87,20 @@ export class PathCounts {
   }
 
   #decision(value: Uint8Array, committedAt: number): void {
-    const { action, reason, timestamp } = readDecision(value)
+    const { action, reason, timestamp, guardrail_checks } = readDecision(value)
     const name = `${action} ${reason}`
     const known = this.#decisions.get(name) ?? { action, reason, count: 0 }
     known.count++
     this.#decisions.set(name, known)
+    for (const { guardrail, outcome } of guardrail_checks) this.#verdict(guardrail, outcome)
     if (timestamp >= this.#since) this.#onLatency(Math.max(0, committedAt - timestamp) / SECOND)
+  }
+
+  #verdict(guardrail: string, outcome: string): void {
+    const name = `${guardrail} ${outcome}`
+    const known = this.#verdicts.get(name) ?? { guardrail, outcome, count: 0 }
+    known.count++
+    this.#verdicts.set(name, known)
   }
 
   /** By how much a topic grew. Gaps in the offsets, which aborted epochs leave, count as records. */

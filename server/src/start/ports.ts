@@ -65,6 +65,12 @@ export function portsOf(parts: PortParts): HttpPorts {
         elapsed_ms: performance.now() - started,
       }
     },
+    async queryArrow(sql, options) {
+      const file = await analytics.arrow(sql, options.params)
+      if (options.signal.aborted)
+        throw new OpportuneError('http_timeout', 'The query took too long.')
+      return file
+    },
     deadLetters: (filter) => deadLetters(app().log, filter),
     redrive: (what) => redrive(app().log, what, (calls) => app().ingest(calls, parts.now())),
     applyDefinitions: (files) => applyDefinitions(app(), files),

@@ -37,6 +37,8 @@ export interface StartOptions {
   readonly durability: 'disk' | 'os'
   readonly partitions: number
   readonly clickhouseUrl?: string
+  /** Operators whose stored state may be lost, on purpose. */
+  readonly dropState?: readonly string[]
   /** What is imported; absent: the shop and the samples that come with the product. */
   readonly demo?: readonly DemoFile[]
 }
@@ -64,7 +66,7 @@ const DEMO: readonly DemoFile[] = [
   { path: packagePath('examples/data/diginetica-sample.csv.gz'), format: 'diginetica' },
 ]
 
-/** @throws log_owned, log_corrupt, http_port_in_use, definitions_refused, model_* */
+/** @throws log_owned, log_corrupt, state_vanished, http_port_in_use, definitions_refused, model_* */
 export async function startCommand(options: StartOptions, io: StartIo): Promise<Running> {
   const { url, ready, done, product } = await Product.start(options, io)
   return { url, ready, done, stop: () => product.stop() }
@@ -306,6 +308,7 @@ function appOptions(
     build: packageVersion(),
     now: Date.now,
     onFailure: how.onFailure,
+    ...(options.dropState === undefined ? {} : { dropState: options.dropState }),
   }
 }
 

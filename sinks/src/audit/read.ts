@@ -15,22 +15,30 @@ export async function* auditRecords(
   const reader = log.reader()
   try {
     for (let partition = 0; partition < partitions; partition++)
-      yield* recordsOf(reader, topic, partition)
+      yield* chainRecords(reader, { topic, partition })
   } finally {
     await reader.close()
   }
 }
 
-async function* recordsOf(
+export interface ChainPlace {
+  readonly topic: string
+  readonly partition: number
+  /** Offsets: from inclusive, to exclusive. */
+  readonly from?: number
+  readonly to?: number
+}
+
+/** The records of one chain, or of a range of it. */
+export async function* chainRecords(
   reader: LogReader,
-  topic: string,
-  partition: number,
+  { topic, partition, from = 0, to = Number.POSITIVE_INFINITY }: ChainPlace,
 ): AsyncGenerator<StoredRecord> {
   const chain = `${topic}/${partition}`
-  for (let at = 0; ; ) {
+  for (let at = from; at < to; ) {
     const batch = await reader.read({ topic, partition }, at, LIMITS)
     if (batch === undefined) return
-    for (let i = 0; i < batch.length; i++)
+    for (let i = 0; i < batch.length && batch.offset(i) < to; i++)
       yield { chain, offset: batch.offset(i), bytes: batch.value(i) ?? new Uint8Array() }
     at = batch.nextOffset
   }

@@ -119,18 +119,34 @@ export interface VerifiedSeals {
 /**
  * Checks seals as a chain: numbers, links, roots, signatures, heads that never go back.
  * @param keys public keys that are trusted; from where the log's operator cannot put one
+ * @param begin `part`: the first line may be any seal, as in an export; its signature vouches for it
  */
-export function verifySeals(lines: readonly string[], keys: readonly KeyObject[]): VerifiedSeals {
+export function verifySeals(
+  lines: readonly string[],
+  keys: readonly KeyObject[],
+  begin: 'first' | 'part' = 'first',
+): VerifiedSeals {
   const trusted = new Map(keys.map((key) => [keyId(key), key]))
   const seals: Seal[] = []
-  let prev = GENESIS
-  for (const [number, line] of lines.entries()) {
+  const start = begin === 'part' ? claimedStart(lines[0]) : undefined
+  let prev = start?.prev ?? GENESIS
+  for (const [index, line] of lines.entries()) {
+    const number = (start?.number ?? 0) + index
     const checked = checkSeal(line, { number, prev, trusted, before: seals.at(-1) })
     if (typeof checked === 'string') return { seals, fault: { number, what: checked } }
     seals.push(checked)
     prev = sealHash(line)
   }
   return { seals, fault: undefined }
+}
+
+/** The place that a seal says it has; undefined where it does not read. */
+function claimedStart(line: string | undefined): Pick<Seal, 'number' | 'prev'> | undefined {
+  try {
+    return line === undefined ? undefined : decodeSeal(line)
+  } catch {
+    return undefined
+  }
 }
 
 interface SealPlace {

@@ -11,7 +11,7 @@
  *   inserted    a number comes twice; what the rest does not build on is named
  *   changed     the numbers fit and the link does not: n - 1 or n was rewritten, hash and all
  *   rewritten   everything fits, but a seal names another hash
- *   truncated   a seal names a record that is not there
+ *   truncated   a seal, or the manifest of an export, names a record that is not there
  */
 import { type AuditRecord, decodeRecord, GENESIS, recordHash } from './record.ts'
 import type { SealedHead } from './seal.ts'
@@ -59,6 +59,13 @@ export interface Verification {
   readonly faults: readonly AuditFault[]
 }
 
+/** The part of a chain that an export says it holds; seals of what lies around it do not concern it. */
+export interface ChainRange {
+  readonly chain: string
+  readonly first: { readonly seq: number; readonly prev: string }
+  readonly last: { readonly seq: number; readonly hash: string }
+}
+
 interface Read {
   readonly offset: number
   readonly record: AuditRecord | undefined
@@ -71,8 +78,9 @@ const LOOKAHEAD = 1_000
 class ChainVerifier {
   readonly chain: string
   readonly #sealed: ReadonlyMap<number, string>
-  #seq = 0
-  #prev = GENESIS
+  readonly #range: ChainRange | undefined
+  #seq: number
+  #prev: string
   #sealedTo: number | null = null
   #last: Read | undefined
   /** From the first record that does not fit on. */
@@ -80,9 +88,30 @@ class ChainVerifier {
   #rewritten: AuditFault | undefined
 
   /** @param sealed heads of this chain in trusted seals */
-  constructor(chain: string, sealed: readonly SealedHead[] = []) {
+  constructor(chain: string, sealed: readonly SealedHead[] = [], range?: ChainRange) {
     this.chain = chain
-    this.#sealed = new Map(sealed.map((head) => [head.seq, head.hash]))
+    this.#range = range
+    this.#seq = range?.first.seq ?? 0
+    this.#prev = range?.first.prev ?? GENESIS
+    const last = range?.last.seq ?? Number.POSITIVE_INFINITY
+    const within = sealed.filter(({ seq }) => seq >= this.#seq && seq <= last)
+    this.#sealed = new Map(within.map((head) => [head.seq, head.hash]))
+    if (range !== undefined) this.#rewritten = this.#unanchored(sealed)
+  }
+
+  /** What lies before a range cannot be read: a seal has to say that the range begins behind it. */
+  #unanchored(sealed: readonly SealedHead[]): AuditFault | undefined {
+    const before = sealed.find(({ seq }) => seq === this.#seq - 1)
+    if (this.#seq === 0 ? this.#prev === GENESIS : before?.hash === this.#prev) return undefined
+    return before === undefined && this.#seq > 0
+      ? this.#fault('removed', this.#seq - 1, {
+          offset: null,
+          what: 'the export begins behind it, and no seal vouches for that',
+        })
+      : this.#fault('rewritten', this.#seq, {
+          offset: null,
+          what: 'it does not follow what stands before the export',
+        })
   }
 
   push(offset: number, bytes: Uint8Array): void {
@@ -95,8 +124,9 @@ class ChainVerifier {
   finish(): { readonly verified: VerifiedChain; readonly fault: AuditFault | undefined } {
     const fault = this.#rewritten ?? this.#suspicion() ?? this.#truncation()
     // A record that its successor does not follow was counted before the successor came.
-    const records = Math.min(this.#seq, fault?.seq ?? this.#seq)
-    const head = records === this.#seq ? this.#prev : null
+    const end = Math.min(this.#seq, fault?.seq ?? this.#seq)
+    const head = end === this.#seq ? this.#prev : null
+    const records = Math.max(0, end - (this.#range?.first.seq ?? 0))
     const sealedTo = this.#sealedTo
     return { verified: { chain: this.chain, records, head, sealedTo }, fault }
   }
@@ -116,6 +146,13 @@ class ChainVerifier {
         offset: read.offset,
         what: `a seal names another hash; something after ${since} was written anew`,
       })
+      return
+    }
+    const { last } = this.#range ?? {}
+    if (last !== undefined && (seq > last.seq || (seq === last.seq && record.hash !== last.hash))) {
+      const kind = seq > last.seq ? 'inserted' : 'rewritten'
+      const what = `the manifest names record ${last.seq} as the last one, with the hash ${last.hash}`
+      this.#rewritten = this.#fault(kind, seq, { offset: read.offset, what })
       return
     }
     if (sealed !== undefined) this.#sealedTo = seq
@@ -186,12 +223,14 @@ class ChainVerifier {
   }
 
   #truncation(): AuditFault | undefined {
-    const last = Math.max(-1, ...this.#sealed.keys())
+    let last = this.#range?.last.seq ?? -1
+    const by = this.#range === undefined ? 'a seal' : 'the manifest'
+    for (const seq of this.#sealed.keys()) last = Math.max(last, seq)
     return last < this.#seq
       ? undefined
       : this.#fault('truncated', this.#seq, {
           offset: null,
-          what: `the chain ends before it; a seal names record ${last}`,
+          what: `the chain ends before it; ${by} names record ${last}`,
         })
   }
 
@@ -210,10 +249,12 @@ const isIntact = (record: AuditRecord): boolean =>
 /**
  * Verifies all chains of `records`, which come in the order of offsets within each chain.
  * @param sealed the heads of trusted seals, of any chain
+ * @param ranges of an export: the parts of chains that it says it holds
  */
 export async function verifyChains(
   records: Iterable<StoredRecord> | AsyncIterable<StoredRecord>,
   sealed: readonly SealedHead[] = [],
+  ranges: readonly ChainRange[] = [],
 ): Promise<Verification> {
   const verifiers = new Map<string, ChainVerifier>()
   const verifierOf = (chain: string): ChainVerifier => {
@@ -222,13 +263,14 @@ export async function verifyChains(
       verifier = new ChainVerifier(
         chain,
         sealed.filter((head) => head.chain === chain),
+        ranges.find((range) => range.chain === chain),
       )
       verifiers.set(chain, verifier)
     }
     return verifier
   }
-  // A chain of which nothing is left was cut off as a whole: only seals know of it.
-  for (const head of sealed) verifierOf(head.chain)
+  // A chain of which nothing is left was cut off as a whole: only seals and manifests know of it.
+  for (const { chain } of ranges.length > 0 ? ranges : sealed) verifierOf(chain)
   for await (const { chain, offset, bytes } of records) verifierOf(chain).push(offset, bytes)
   const results = [...verifiers.values()].map((verifier) => verifier.finish())
   const byChain = (a: { chain: string }, b: { chain: string }): number =>

@@ -73,10 +73,11 @@ async function open(settings: AnalyticsSettings): Promise<Opened> {
 
 async function serve(opened: Opened, message: ToChild): Promise<void> {
   const { desk, loading } = opened
-  if (message.kind === 'query')
+  if (message.kind === 'query' || message.kind === 'arrow')
     try {
-      const answer = await desk.ask(message.sql, message.params)
-      say({ kind: 'answer', id: message.id, answer })
+      const { kind, id, sql, params } = message
+      if (kind === 'query') say({ kind: 'answer', id, answer: await desk.ask(sql, params) })
+      else say({ kind, id, file: await desk.arrow(sql, params) })
     } catch (error) {
       say({ kind: 'refused', id: message.id, failure: failureOf(error) })
     }

@@ -11,7 +11,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { ERRORS, type ErrorCode, OpportuneError } from '#engine'
+import { assert, ERRORS, type ErrorCode, OpportuneError } from '#engine'
 import type { Answer } from './connect.ts'
 import type { AnalyticsSettings, Failure, FromChild, LoadStatus, ToChild } from './protocol.ts'
 
@@ -34,6 +34,12 @@ export interface Analytics {
    * @throws analytics_unavailable, analytics_query_refused, analytics_query_failed
    */
   query(sql: string, params?: Readonly<Record<string, unknown>>): Promise<Answer>
+  /**
+   * The same as an uncompressed Arrow file, all of it: where the answer has more rows or bytes than a
+   * query may return, there is none.
+   * @throws as `query` does
+   */
+  arrow(sql: string, params?: Readonly<Record<string, unknown>>): Promise<Uint8Array>
   /** Records that the log has and the tables lack, as last told; null: not known. */
   lag(): number | null
   health(): AnalyticsHealth
@@ -60,7 +66,7 @@ export function startAnalytics(settings: AnalyticsSettings): Analytics {
 }
 
 interface Pending {
-  readonly resolve: (answer: Answer | undefined) => void
+  readonly resolve: (answer: Answer | Uint8Array | undefined) => void
   readonly reject: (error: OpportuneError) => void
 }
 
@@ -106,7 +112,14 @@ class Supervisor implements Analytics {
 
   async query(sql: string, params: Readonly<Record<string, unknown>> = {}): Promise<Answer> {
     const answer = await this.#ask((id) => ({ kind: 'query', id, sql, params }))
-    return answer ?? { columns: [], rows: [] }
+    assert(answer !== undefined && 'rows' in answer, 'a query is answered with rows')
+    return answer
+  }
+
+  async arrow(sql: string, params: Readonly<Record<string, unknown>> = {}): Promise<Uint8Array> {
+    const file = await this.#ask((id) => ({ kind: 'arrow', id, sql, params }))
+    assert(file instanceof Uint8Array, 'it is answered with a file')
+    return file
   }
 
   async flush(): Promise<void> {
@@ -163,6 +176,8 @@ class Supervisor implements Analytics {
         return this.#note(message.failure)
       case 'answer':
         return this.#take(message.id)?.resolve(message.answer)
+      case 'arrow':
+        return this.#take(message.id)?.resolve(message.file)
       case 'flushed':
         return this.#take(message.id)?.resolve(undefined)
       case 'refused':
@@ -192,7 +207,7 @@ class Supervisor implements Analytics {
     this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE)
   }
 
-  #ask(message: (id: number) => ToChild): Promise<Answer | undefined> {
+  #ask(message: (id: number) => ToChild): Promise<Answer | Uint8Array | undefined> {
     if (this.#state !== 'ready') return Promise.reject(this.#unavailable())
     if (this.#pending.size >= MAX_OPEN)
       return Promise.reject(

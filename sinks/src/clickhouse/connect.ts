@@ -75,6 +75,8 @@ export interface Answer {
 export interface Reader {
   /** Takes a statement that `checkStatement` let through. */
   ask(sql: string, params: Readonly<Record<string, unknown>>): Promise<Answer>
+  /** The same as an Arrow file: ClickHouse's own types, every digit of every number. */
+  arrow(sql: string, params: Readonly<Record<string, unknown>>): Promise<Uint8Array>
 }
 
 export interface Database {
@@ -111,7 +113,7 @@ async function connectEmbedded(options: EmbeddedDatabase): Promise<Database> {
     await client.command({ query: `CREATE DATABASE IF NOT EXISTS ${DATABASE}` })
     await client.command({ query: `USE ${DATABASE}` })
     for (const [name, value] of Object.entries(settings))
-      await client.command({ query: `SET ${name} = ${value}` })
+      await client.command({ query: `SET ${name} = '${value}'` })
     return client
   }
   const writing = await open({ max_threads: threads, max_insert_threads: 1 })
@@ -188,6 +190,8 @@ function readSettings(limits: ReadLimits = {}) {
     max_memory_usage: String(limits.maxMemory ?? 512 * MIB),
     output_format_json_quote_64bit_integers: 0 as const,
     output_format_json_quote_decimals: 0 as const,
+    // Readers of Arrow need not know how to unpack, and ours for JavaScript does not.
+    output_format_arrow_compression_method: 'none' as const,
     readonly: '1' as const,
   }
 }
@@ -241,7 +245,28 @@ class ClientReader implements Reader {
       return { columns: meta ?? [], rows: data }
     })
   }
+
+  arrow(sql: string, params: Readonly<Record<string, unknown>>): Promise<Uint8Array> {
+    return this.#clean(async () => {
+      const query_params = { ...params }
+      const { stream } = await this.#client.exec({ query: `${sql}\nFORMAT Arrow`, query_params })
+      const parts: Buffer[] = []
+      for await (const part of stream) parts.push(Buffer.from(part as Uint8Array))
+      const file = Buffer.concat(parts)
+      // A server that fails half way has said 200 by then; what it says next is no end of a file.
+      if (!file.subarray(-ARROW.length).equals(ARROW)) throw new Error(endOf(file))
+      return file
+    })
+  }
 }
+
+/** What an Arrow file begins and ends with. */
+const ARROW = Buffer.from('ARROW1')
+
+/** What a server wrote instead of the end, where that is a sentence of its own. */
+const endOf = (file: Buffer): string =>
+  /Code: \d+\. DB::Exception[^\n]*/.exec(file.toString('latin1'))?.[0] ??
+  'the answer ended in the middle'
 
 /** Runs one statement and leaves nothing of it behind on its connection. */
 type Clean = <T>(statement: () => Promise<T>) => Promise<T>

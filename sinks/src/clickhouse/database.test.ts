@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { tableFromIPC } from 'apache-arrow'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { connect, credentialsFrom } from './connect.ts'
 import { ownMigrations, statementsOf } from './migrate.ts'
@@ -132,6 +133,52 @@ describe('queries', () => {
       new Set(['analytics_query_failed']),
     )
     expect(found['queries']?.['after']).toEqual([1, 2, 3].map((n) => [{ n, s: 0 }]))
+  })
+})
+
+describe('answers as Arrow files', () => {
+  const tableOf = (name: string) =>
+    tableFromIPC(Buffer.from(String(found['arrow']?.[name]), 'base64'))
+
+  test("[SNK-2] keep ClickHouse's types and every digit", () => {
+    const typed = tableOf('typed')
+    const types = Object.fromEntries(typed.schema.fields.map((it) => [it.name, String(it.type)]))
+    expect(types).toMatchObject({
+      big: 'Uint64',
+      at: 'Timestamp<MILLISECOND, UTC>',
+      word: 'Utf8',
+      list: expect.stringMatching(/^List<.*Uint8/),
+      missing: 'Int32',
+    })
+    expect(types['money']).toMatch(/^Decimal\[/)
+    // As JSON it would have been 18446744073709552000 three times.
+    const rows = typed.toArray() as Readonly<Record<string, unknown>>[]
+    expect(rows.map((row) => row['big'])).toEqual([
+      18446744073709551000n,
+      18446744073709551001n,
+      18446744073709551002n,
+    ])
+    expect(rows[1]).toMatchObject({ word: 'caf\u00e9', missing: null })
+    expect(Number(rows[0]?.['at'])).toBe(Date.UTC(2026, 10, 20, 12, 0, 0, 123))
+    expect(Array.from((rows[0]?.['list'] ?? []) as Iterable<number>)).toEqual([1, 2])
+  })
+
+  test('[SNK-2] may be empty, with the columns there would be', () => {
+    expect(tableOf('empty').numRows).toBe(0)
+    expect(tableOf('empty').schema.fields.length).toBeGreaterThan(5)
+    expect(tableOf('shown').numRows).toBeGreaterThan(5)
+  })
+
+  test('[SNK-2] are whole or refused, and leave nothing behind', () => {
+    expect(found['arrow']).toMatchObject({
+      codes: [
+        'analytics_query_failed',
+        'analytics_query_failed',
+        'analytics_query_failed',
+        'analytics_query_refused',
+      ],
+      after: [{ n: 1 }],
+    })
   })
 })
 

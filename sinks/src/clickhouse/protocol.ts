@@ -44,7 +44,7 @@ export interface LoadStatus {
 export type ToChild =
   | { readonly kind: 'open'; readonly settings: AnalyticsSettings }
   | {
-      readonly kind: 'query'
+      readonly kind: 'query' | 'arrow'
       readonly id: number
       readonly sql: string
       readonly params: Readonly<Record<string, unknown>>
@@ -58,5 +58,6 @@ export type FromChild =
   /** It cannot work and ends. */
   | { readonly kind: 'failed'; readonly failure: Failure }
   | { readonly kind: 'answer'; readonly id: number; readonly answer: Answer }
+  | { readonly kind: 'arrow'; readonly id: number; readonly file: Uint8Array }
   | { readonly kind: 'flushed'; readonly id: number }
   | { readonly kind: 'refused'; readonly id: number; readonly failure: Failure }

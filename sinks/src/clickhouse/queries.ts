@@ -14,11 +14,20 @@ export class QueryDesk {
   }
 
   /** @throws analytics_query_refused, analytics_query_failed, analytics_unavailable */
-  async ask(sql: string, params: Readonly<Record<string, unknown>>): Promise<Answer> {
+  ask(sql: string, params: Readonly<Record<string, unknown>>): Promise<Answer> {
+    return this.#read(sql, (reader, statement) => reader.ask(statement, params))
+  }
+
+  /** @throws as `ask` does */
+  arrow(sql: string, params: Readonly<Record<string, unknown>>): Promise<Uint8Array> {
+    return this.#read(sql, (reader, statement) => reader.arrow(statement, params))
+  }
+
+  async #read<T>(sql: string, use: (reader: Reader, statement: string) => Promise<T>): Promise<T> {
     const statement = checkStatement(sql)
     const reader = await this.#take()
     try {
-      return await reader.ask(statement, params)
+      return await use(reader, statement)
     } catch (error) {
       throw new OpportuneError('analytics_query_failed', reasonOf(error), {}, error)
     } finally {

@@ -261,6 +261,31 @@ async function queries({ readers }: Database): Promise<unknown> {
   return { answers, refusedNow: 40 - answers.length, code, failed, after }
 }
 
+const TYPED = `SELECT number + 18446744073709551000 AS big, toDecimal64(-1.5, 4) AS money,
+  toDateTime64('2026-11-20 12:00:00.123', 3, 'UTC') AS at, toLowCardinality('caf\u00e9') AS word,
+  [1, 2] AS list, number = 1 AS flag, CAST(NULL AS Nullable(Int32)) AS missing,
+  map('a', {n:UInt8}) AS pairs FROM numbers(3) -- a comment at the end`
+
+async function arrow({ readers }: Database): Promise<unknown> {
+  const desk = new QueryDesk(readers)
+  const base64 = async (sql: string, params = {}): Promise<string> =>
+    Buffer.from(await desk.arrow(sql, params)).toString('base64')
+  const broken = 'SELECT number, throwIf(number = 90000) FROM numbers(100000)'
+  const codes = await Promise.all(
+    [broken, 'SELECT * FROM numbers(2000)', 'SELECT 1 FORMAT CSV', 'DROP TABLE events'].map((sql) =>
+      codeOf(desk.arrow(sql, {})),
+    ),
+  )
+  return {
+    typed: await base64(TYPED, { n: 7 }),
+    empty: await base64('SELECT * FROM profiles WHERE 0'),
+    shown: await base64('SHOW TABLES'),
+    codes,
+    // And the same connection answers with rows again.
+    after: (await desk.ask('SELECT 1 AS n', {})).rows,
+  }
+}
+
 const SCENARIOS: Readonly<Record<string, (database: Database) => Promise<unknown>>> = {
   migrations,
   columns,
@@ -270,6 +295,7 @@ const SCENARIOS: Readonly<Record<string, (database: Database) => Promise<unknown
   shrunkTopics,
   ledger,
   queries,
+  arrow,
 }
 
 async function main(path: string): Promise<void> {

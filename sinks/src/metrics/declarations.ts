@@ -86,6 +86,11 @@ export const METRICS = {
   opportune_sessions_closed_total: counter('Sessions that closed.'),
   opportune_triggers_total: counter('Triggers.', 'kind'),
   opportune_decisions_total: counter('Decisions, by answer and stable reason.', 'action', 'reason'),
+  opportune_verdicts_total: counter(
+    'Verdicts of guardrails: pass, block or defer; all of a decision count.',
+    'guardrail',
+    'outcome',
+  ),
   opportune_decision_latency_seconds: durations(
     'From the instant decided at (the event came in, or a timer was due) to the committed decision.',
     DECISION,

@@ -18,9 +18,12 @@ const BOUNDED = [
   'action',
   'build',
   'code',
+  // Ours: the list of operators/src/guardrails.
+  'guardrail',
   'kind',
   'method',
   'node',
+  'outcome',
   'partition',
   'reason',
   'route',
@@ -150,6 +153,7 @@ describe('a registry', () => {
       rejected: { bad_json: 1, missing_id: 2 },
       triggers: { inactivity: 3 },
       decisions: [{ action: 'block', reason: 'no_consent', count: 3 }],
+      verdicts: [{ guardrail: 'consent', outcome: 'block', count: 3 }],
     }
     metrics.collect({ path, failure: null })
     metrics.collect({ path: { ...path, accepted: 8 }, failure: 'log_fenced' })

@@ -31,6 +31,11 @@ export interface PathSnapshot {
     readonly reason: string
     readonly count: number
   }[]
+  readonly verdicts: readonly {
+    readonly guardrail: string
+    readonly outcome: string
+    readonly count: number
+  }[]
 }
 
 export interface MetricsSnapshot {
@@ -90,6 +95,8 @@ function applyPath(to: Metrics, path: PathSnapshot): void {
     to.takeOver('opportune_triggers_total', count, { kind })
   for (const { action, reason, count } of decisions)
     to.takeOver('opportune_decisions_total', count, { action, reason })
+  for (const { guardrail, outcome, count } of path.verdicts)
+    to.takeOver('opportune_verdicts_total', count, { guardrail, outcome })
 }
 
 const TASK_COUNTERS = {

@@ -1,6 +1,8 @@
 /** Pieces that the schemas of sink topics share. Descriptions become the reference page. */
 import Type from 'typebox'
 
+export { CHANNELS, INTERVENTIONS, TRIGGER_KINDS } from '#models/vocabulary'
+
 /** Schema types are read, never written. */
 export type DeepReadonly<T> = T extends readonly (infer E)[]
   ? readonly DeepReadonly<E>[]
@@ -30,24 +32,3 @@ export const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schem
 
 export const oneOf = <const T extends readonly string[]>(values: T, description: string) =>
   Type.Unsafe<T[number]>(Type.Enum([...values], { description }))
-
-export const CHANNELS = ['email', 'sms', 'whatsapp', 'push', 'in_app', 'web'] as const
-
-export const TRIGGER_KINDS = [
-  'abandoned_cart',
-  'browse_abandonment',
-  'inactivity',
-  'dormancy',
-  'stage_change',
-  'purchase_milestone',
-] as const
-
-export const INTERVENTIONS = [
-  'free_shipping',
-  'discount',
-  'scarcity',
-  'social_proof',
-  'exclusivity',
-  'content',
-  'none',
-] as const

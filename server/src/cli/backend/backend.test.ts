@@ -2,6 +2,7 @@
  * One suite for both ways to an answer. The server is the product's own, over the same data; the
  * analytics store alone is a stand-in, because what it answers is its own tests' matter.
  */
+import { tableFromArrays, tableFromIPC, tableToIPC } from 'apache-arrow'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findError } from '#engine'
 import { CALL_SCHEMAS } from '#operators'
@@ -39,6 +40,7 @@ async function openLocal(): Promise<Opened> {
         truncated: false,
         elapsed_ms: 1,
       }),
+      arrow: async ({ params }) => arrowOf(params['who']),
       stop: async () => {},
     }),
   })
@@ -68,6 +70,7 @@ async function openHttp(): Promise<Opened & { readonly url: string }> {
           columns: [{ name: 'who', type: 'String' }],
           rows: [{ who: params['who'] }],
         }),
+        arrow: async (_sql, params = {}) => arrowOf(params['who']),
         lag: () => 0,
         health: () => ({ state: 'ready', reason: null, restarts: 0, loading: null }),
         ready: async () => {},
@@ -97,6 +100,9 @@ async function openHttp(): Promise<Opened & { readonly url: string }> {
     },
   }
 }
+
+const arrowOf = (who: unknown): Uint8Array =>
+  tableToIPC(tableFromArrays({ who: [String(who)] }), 'file')
 
 const codeOf = (work: Promise<unknown>): Promise<string | undefined> =>
   work.then(
@@ -158,6 +164,14 @@ describe.each([
     expect(data.stages.find((stage) => stage.id === 'customer-inbox')?.partitions).toBe(2)
     expect(text).toMatch(/^topology opportune\n/)
     expect(mermaid).toMatch(/^flowchart LR\n/)
+  })
+
+  test('[SNK-2] the whole answer as an Arrow file', async () => {
+    const file = await backend.queryArrow({
+      sql: 'select {who:String} as who',
+      params: { who: 'anna' },
+    })
+    expect(tableFromIPC(file).toArray().map(String)).toEqual(['{"who": "anna"}'])
   })
 
   test('a query with its parameters', async () => {

@@ -51,6 +51,8 @@ export function httpBackend(options: HttpBackendOptions): Backend {
     }),
     query: ({ sql, params, maxRows }) =>
       post<QueryResult>('/api/v1/query', { sql, params, max_rows: maxRows }),
+    queryArrow: ({ sql, params }) =>
+      requestBytes(options, '/api/v1/query', { sql, params, format: 'arrow' }),
     deadLetters: ({ limit, cursor, code }) =>
       get<DeadLetterPage>(`/api/v1/dead-letters?${query({ limit, cursor, code })}`),
     redrive: (what) => post<RedriveResult>('/api/v1/dead-letters/redrive', what),
@@ -100,6 +102,16 @@ async function requestText(options: HttpBackendOptions, path: string): Promise<s
   const response = await send(options, path)
   if (!response.ok) throw errorOf(await parsed(response, options.url), response.status)
   return response.text()
+}
+
+async function requestBytes(
+  options: HttpBackendOptions,
+  path: string,
+  body: unknown,
+): Promise<Uint8Array> {
+  const response = await send(options, path, body)
+  if (!response.ok) throw errorOf(await parsed(response, options.url), response.status)
+  return new Uint8Array(await response.arrayBuffer())
 }
 
 async function send(options: HttpBackendOptions, path: string, body?: unknown): Promise<Response> {

@@ -39,6 +39,7 @@ export async function openLocalAnalytics(
         elapsed_ms: performance.now() - started,
       }
     },
+    arrow: ({ sql, params }) => analytics.arrow(sql, params),
     stop: () => analytics.stop(),
   }
 }

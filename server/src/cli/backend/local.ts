@@ -31,6 +31,7 @@ import { profileOf } from './profile-of.ts'
 /** Analytics over the same directory, started for one command. */
 export interface LocalAnalytics {
   query(request: QueryRequest): Promise<QueryResult>
+  arrow(request: Omit<QueryRequest, 'maxRows'>): Promise<Uint8Array>
   stop(): Promise<void>
 }
 
@@ -60,7 +61,8 @@ export async function localBackend(options: LocalBackendOptions): Promise<Backen
     },
     decisions: async (filter) => latestDecisions(await local.log(), filter),
     topology: () => local.topology(),
-    query: (request) => local.query(request),
+    query: async (request) => (await local.analytics()).query(request),
+    queryArrow: async (request) => (await local.analytics()).arrow(request),
     deadLetters: async (filter) => deadLetters(await local.log(), filter),
     redrive: (what) => local.redrive(what),
     async applyDefinitions(files) {
@@ -113,9 +115,9 @@ class Local {
     return redrive(app.log, what, (calls) => app.ingest(calls, this.#options.now()))
   }
 
-  async query(request: QueryRequest): Promise<QueryResult> {
+  async analytics(): Promise<LocalAnalytics> {
     this.#analytics ??= await this.#options.openAnalytics()
-    return this.#analytics.query(request)
+    return this.#analytics
   }
 
   async savepoint(out: string | null): Promise<Savepoint> {

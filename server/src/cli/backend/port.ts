@@ -63,6 +63,8 @@ export interface Backend {
   topology(): Promise<DescribedTopology>
   /** @throws analytics_*, http_query_failed */
   query(request: QueryRequest): Promise<QueryResult>
+  /** The whole answer as an Arrow file. @throws analytics_*, http_query_failed */
+  queryArrow(request: Omit<QueryRequest, 'maxRows'>): Promise<Uint8Array>
   /** The latest first. */
   deadLetters(filter: DeadLetterFilter): Promise<DeadLetterPage>
   redrive(what: RedriveWhat): Promise<RedriveResult>

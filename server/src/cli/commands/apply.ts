@@ -1,6 +1,5 @@
 /** `opportune apply`: definitions checked, then put in force as a whole, or refused as a whole. */
 import { type Command, Option } from 'commander'
-import type { OpportuneError } from '#engine'
 import type { DefinitionProblem } from '../../http/views.ts'
 import { declare, type Outcome, type Session } from '../command.ts'
 import { DetailedError } from '../failure.ts'
@@ -26,7 +25,6 @@ export function addApply(program: Command, session: Session): void {
     async run({ options, args: [directory = '.'], io }) {
       const { definitionFiles } = await import('../../app/activate.ts')
       const files = definitionFiles(directory)
-      if (files.length === 0) throw await nothingIn(directory)
       if (options.dryRun) return check(files)
       const { withBackend } = await import('../backend/open.ts')
       const answer = await withBackend(options, io, (backend) => backend.applyDefinitions(files))
@@ -41,20 +39,14 @@ export function addApply(program: Command, session: Session): void {
 async function check(
   files: readonly { readonly path: string; readonly text: string }[],
 ): Promise<Outcome> {
-  const { readDefinitions } = await import('#operators')
-  const read = readDefinitions(files)
+  const { readApplied } = await import('../../app/activate.ts')
+  const read = readApplied(files)
   if (!read.ok) throw await refused(read.problems)
   const { version } = read.set
   return {
     json: { version, checked: files.length },
     text: `${files.length} files are right; they make the set ${version}\n`,
   }
-}
-
-/** Nothing is not the empty set: whoever names a wrong directory must not switch everything off. */
-async function nothingIn(directory: string): Promise<OpportuneError> {
-  const { OpportuneError } = await import('#engine')
-  return new OpportuneError('definitions_unreadable', `There are no YAML files in '${directory}'.`)
 }
 
 async function refused(problems: readonly DefinitionProblem[]): Promise<DetailedError> {

@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander'
 import type { ImportFormat } from '../../imports/index.ts'
 import { type Call, declare, type Outcome, type Session, UsageError } from '../command.ts'
-import { DEFAULT_DATA, instant, integer } from '../options.ts'
+import { DEFAULT_DATA, dropStateOption, instant, integer } from '../options.ts'
 import { replayText } from '../render/summary.ts'
 import { isExact, verificationText } from '../render/verification.ts'
 
@@ -17,6 +17,7 @@ interface ReplayOptions {
   readonly model?: string | false
   readonly from?: string
   readonly verify?: true
+  readonly dropState?: readonly string[]
 }
 
 /** Not the list of the imports: that would load them for --help. A test compares the two. */
@@ -56,6 +57,7 @@ export function addReplay(program: Command, session: Session): void {
         'the uplift model that scores; else the one that comes with the product',
       ),
       new Option('--no-model', "score by the channels' priors alone"),
+      dropStateOption(),
       new Option('--from <savepoint>', 'a savepoint to begin at').conflicts([
         'format',
         'partitions',
@@ -63,6 +65,7 @@ export function addReplay(program: Command, session: Session): void {
         'liveFrom',
         'definitions',
         'model',
+        'dropState',
       ]),
       new Option('--verify', 'compare with what was recorded'),
     ],
@@ -79,7 +82,7 @@ async function replayFile(call: Call<ReplayOptions>): Promise<Outcome> {
   if (options.verify) throw new UsageError('--verify goes with --from SAVEPOINT')
   const { replay } = await import('../../replay/replay.ts')
   const { packagePath } = await import('../../package-root.ts')
-  const { partitions, batch, data, liveFrom, model } = options
+  const { partitions, batch, data, liveFrom, model, dropState } = options
   const result = await replay({
     file,
     format: options.format,
@@ -89,6 +92,7 @@ async function replayFile(call: Call<ReplayOptions>): Promise<Outcome> {
     ...(batch === undefined ? {} : { batch }),
     ...(data === undefined ? {} : { directory: data }),
     ...(liveFrom === undefined ? {} : { liveFrom }),
+    ...(dropState === undefined ? {} : { dropState }),
     onProgress: ({ records, expected = 0 }) =>
       progress({ label: 'replaying', done: records, total: expected, unit: 'events' }),
   })

@@ -1,7 +1,7 @@
 /** `opportune start`: the product, until it is told to stop. */
 import { type Command, Option } from 'commander'
 import { declare, type Session } from '../command.ts'
-import { dataOption, integer, webAddress } from '../options.ts'
+import { dataOption, dropStateOption, integer, webAddress } from '../options.ts'
 
 interface StartOptions {
   readonly data: string
@@ -11,6 +11,7 @@ interface StartOptions {
   readonly durability: 'disk' | 'os'
   readonly partitions: number
   readonly clickhouseUrl?: string
+  readonly dropState?: readonly string[]
 }
 
 export function addStart(program: Command, session: Session): void {
@@ -48,10 +49,12 @@ export function addStart(program: Command, session: Session): void {
       )
         .env('OPPORTUNE_CLICKHOUSE_URL')
         .argParser(webAddress),
+      dropStateOption(),
     ],
     async run({ options, io, progress, progressDone, say }) {
       const { startCommand } = await import('../../start/start.ts')
-      const { data: directory, port, host, durability, partitions, clickhouseUrl } = options
+      const { data: directory, port, host, durability, partitions } = options
+      const { clickhouseUrl, dropState } = options
       const running = await startCommand(
         {
           directory,
@@ -61,6 +64,7 @@ export function addStart(program: Command, session: Session): void {
           durability,
           partitions,
           ...(clickhouseUrl === undefined ? {} : { clickhouseUrl }),
+          ...(dropState === undefined ? {} : { dropState }),
         },
         { out: say, progress: { update: progress, done: progressDone } },
       )

@@ -23,7 +23,7 @@ export function addTrain(program: Command, session: Session): void {
     name: 'uplift',
     summary: 'Train the uplift model on a randomised trial and write its artefact.',
     description:
-      "The file has the columns of the Hillstrom trial, plain or gzip. The artefact carries its data's fingerprint and its figures beside those of the baselines; FILE is replaced as a whole, or left alone when training fails.",
+      "The file has the columns of the Hillstrom trial, as CSV or (uncompressed) Arrow, plain or gzip. The artefact carries its data's fingerprint and its figures beside those of the baselines; FILE is replaced as a whole, or left alone when training fails.",
     examples: [
       './bin/opportune train uplift --data examples/models/data/hillstrom.csv.gz --out model.json',
       './bin/opportune train uplift --data trial.csv --out model.json --folds 0 --json',
