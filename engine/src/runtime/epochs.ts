@@ -21,6 +21,7 @@
 import { ByteWriter } from '../codec/bytes.ts'
 import { findError } from '../errors.ts'
 import type { EpochPosition, EpochTransaction, LogBatch, LogMember } from '../log/port.ts'
+import type { Millis } from '../time.ts'
 import { changesToRecords } from './changelog.ts'
 import { changelogOf, type Running } from './running.ts'
 import type { Task } from './task.ts'
@@ -32,7 +33,7 @@ export type Slices = ReadonlyMap<Running, LogBatch | undefined>
 export interface EpochsHost {
   readonly options: Pick<
     WorkerOptions,
-    'plan' | 'build' | 'onStep' | 'onCommit' | 'timersPerSlice' | 'readAhead'
+    'plan' | 'build' | 'now' | 'onStep' | 'onCommit' | 'timersPerSlice' | 'readAhead'
   >
   readonly running: () => Iterable<Running>
   readonly owns: (running: Running) => boolean
@@ -81,6 +82,8 @@ export class Epochs {
   #aborts = 0
   /** What no further epoch can follow. */
   #failure: { readonly error: unknown } | undefined
+  /** How long the last epoch was processed, ms: without waiting for the log. */
+  processedIn: Millis = 0
   /** Whoever asked for the time between two epochs, one after the other. */
   #turn: Promise<void> = Promise.resolve()
 
@@ -163,7 +166,9 @@ export class Epochs {
     for (const running of slices.keys()) epoch.moves.set(running, moveOf(running))
     this.#unsettled = [...this.#unsettled, epoch]
     try {
+      const began = this.#host.options.now()
       this.#process(epoch, slices)
+      this.processedIn = this.#host.options.now() - began
       await before?.over
       if (epoch.dropped) return
       this.#step('commit')

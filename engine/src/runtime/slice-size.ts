@@ -15,7 +15,7 @@ export interface SliceLimits {
   readonly maxBytes: number
 }
 
-/** What an epoch should take while catching up. */
+/** How long an epoch should be processed while catching up. */
 export const EPOCH_MS: Millis = 100
 
 const MIN: SliceLimits = { maxRecords: 256, maxBytes: 64 << 10 }
@@ -35,7 +35,8 @@ export class SliceSize {
 
   /**
    * Takes note of an epoch.
-   * @param took from reading `batches` to their commit
+   * @param took by the processing alone: where the log is what takes long, smaller epochs would only
+   *   give it more to do
    * @param timersLeft whether timers are due that had to wait for the next epoch
    */
   learn(took: Millis, batches: readonly LogBatch[], timersLeft: boolean): void {

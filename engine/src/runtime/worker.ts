@@ -204,10 +204,9 @@ export class Worker {
         running.position = running.reached = member.position(running.at)
     for (const running of this.#running.values())
       if (running.task.backlog && !slices.has(running)) slices.set(running, undefined)
-    const polled = this.#options.now()
     await epochs.run(member, slices, aborts)
     this.#sliceSize.learn(
-      this.#options.now() - polled,
+      epochs.processedIn,
       batches,
       [...slices.keys()].some((r) => r.task.backlog),
     )
