@@ -129,8 +129,12 @@ export function buildNeeded(root, fingerprint = sourceFingerprint(root)) {
 }
 
 /** Runs a child to its end, its output on stderr (BOOT-4); signals of ours are passed on to it. */
-async function run(command, args, { cwd, started }) {
-  const child = spawn(command, args, { cwd, stdio: ['ignore', 2, 2] })
+async function run(command, args, { cwd, started, env = {} }) {
+  const child = spawn(command, args, {
+    cwd,
+    stdio: ['ignore', 2, 2],
+    env: { ...env, ...process.env },
+  })
   started(child.pid)
   const passOn = (signal) => child.kill(signal)
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, passOn)
@@ -164,6 +168,8 @@ async function install(root, why, started) {
   const failed = await run(viaNode ? process.execPath : 'npm', viaNode ? [npm, ...flags] : flags, {
     cwd: root,
     started,
+    // Where the Kafka client's prebuilt binary cannot be fetched, it is built on the system's libraries.
+    env: { CKJS_LINKING: 'dynamic' },
   })
   if (failed !== undefined)
     throw new BootstrapError(

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Quix Streams. `build` makes a virtual environment; `run` does one query, told by environment variables
+# (QUERY, BROKERS, INPUT, OUTPUT, RUN, STATE_DIRECTORY, COMMIT_MS). Exit code 3: cannot be used here,
+# the reason is printed.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+venv=$here/../../.cache/peers/venv-quix
+command -v python3 >/dev/null || { echo "NOT_AVAILABLE no python3 on the path"; exit 3; }
+case ${1:-} in
+  build)
+    # Made whole or not at all: an interrupted install leaves no mark.
+    cmp -s "$here/quix/requirements.txt" "$venv/installed.txt" && exit
+    python3 -m venv --clear "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: \
+      -r "$here/quix/requirements.txt"
+    cp "$here/quix/requirements.txt" "$venv/installed.txt"
+    ;;
+  run)
+    exec "$venv/bin/python" "$here/quix/main.py"
+    ;;
+  *) sed -n '2,4p' "$0"; exit 2 ;;
+esac
