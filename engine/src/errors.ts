@@ -45,22 +45,40 @@ export const ERRORS = {
   log_closed: entry('fatal', 'The log was used after it was closed.', 'This is a bug: report it.'),
   log_missing: entry('refused', 'There is no log in this directory.', 'Start the server on it first, or give the directory of a running one.'),
   log_crashed: entry('fatal', 'The simulated log crashed on purpose.', 'Join it again, as a new process would.'),
+  // engine: log, our own Kafka reader
+  log_kafka_damaged: entry('fatal', 'A batch of a Kafka topic does not decode, three times over.', 'Compare the replicas of the partition; read it with the client instead, or skip the batch on purpose.'),
+  log_kafka_diverged: entry('fatal', 'A Kafka partition lost committed records that had been read.', 'Restore from a savepoint taken before; forbid unclean leader elections and use acks=all with min.insync.replicas.'),
+  // engine: the log on Kafka
+  log_kafka_missing: entry('refused', 'The Kafka client is not installed or does not load.', 'Install it: apt-get install libsasl2-dev libssl-dev libcurl4-openssl-dev zlib1g-dev libzstd-dev liblz4-dev, then CKJS_LINKING=dynamic npm install @confluentinc/kafka-javascript.'),
+  log_kafka_config: entry('refused', 'A setting of the Kafka log cannot be used.', 'Correct the setting named; docs/kafka.md lists them.'),
+  log_kafka_unreachable: entry('retriable', 'Kafka does not answer.', 'Check the address and that the brokers run; the log tries again by itself.'),
+  log_kafka_credentials: entry('refused', 'Kafka does not accept who we say we are.', 'Check user, password, mechanism and certificates of the Kafka log.'),
+  log_kafka_denied: entry('refused', 'Kafka does not allow this user to do that.', 'Grant the rights that docs/kafka.md lists.'),
+  log_kafka_topic_missing: entry('refused', 'A topic is missing and may not be created from here.', 'Create it as the message says, or allow the log to create topics.'),
+  log_kafka_topic_settings: entry('refused', 'A topic has settings that it must not have.', 'Alter it as the message says, or allow the log to alter topics.'),
+  log_kafka_fell_back: entry('retriable', 'The fast reader met something it cannot read; the client reads instead.', 'Nothing needs to be done; docs/kafka.md says what the fast reader supports.'),
+  log_kafka_unreadable: entry('fatal', 'A topic holds records that no reader here can read.', 'See the reason; the topic was written in a format or codec that is not supported.'),
   // engine: frames and codecs
   frame_corrupt: entry('fatal', 'An internal frame does not decode.', 'The topic was written by something else or the disk lies; restore from a savepoint.'),
   frame_version: entry('refused', 'A frame was written by a newer release.', 'Upgrade this process.'),
   // engine: state
-  state_vanished: entry('refused', 'State exists for an operator that the topology no longer has.', 'Bring the operator back, or drop its state on purpose (dropState of the worker).'),
-  state_version: entry('refused', 'Stored state has a version without a migration.', 'Add the migration, or drop the state on purpose.'),
+  state_vanished: entry('refused', 'State exists for an operator that the topology no longer has.', 'Bring the operator back, or drop its state on purpose: --drop-state and the id in the message.'),
+  state_version: entry('refused', 'Stored state has a version without a migration.', 'Add the migration, or drop the state on purpose: --drop-state and the id in the message.'),
   state_mismatch: entry('fatal', 'The changelog and the committed position disagree.', 'Restore from a savepoint; report how it came about.'),
   state_corrupt: entry('fatal', 'A stored state value does not decode.', 'Wipe the state directory: it is rebuilt from the changelog.'),
   state_too_large: entry('input', 'One key holds more state than the limit.', 'Bound the state of the operator named.'),
   state_key_invalid: entry('input', 'A key is empty, longer than 1,024 bytes or not well-formed Unicode.', 'Give the record a key that is; the record is kept as a dead letter.'),
   state_unwritable: entry('fatal', 'A checkpoint could not be written: the disk is full or failing.', 'Free space or replace the disk and restart: what the checkpoint lacks is in the changelog.'),
   savepoint_corrupt: entry('refused', 'A savepoint is truncated or was altered.', 'Use another copy or an earlier savepoint.'),
+  savepoint_unsettled: entry('refused', 'Records were under way between stages when a savepoint was taken.', 'Take another when nothing is: stop what sends events, wait until the lag is 0, run savepoint again.'),
+  savepoint_target_used: entry('refused', 'The place to restore a savepoint into is not empty.', 'Name a directory that does not exist yet.'),
   // engine: windows
   window_invalid: entry('refused', 'A window is declared with a size, slide, gap or lateness it cannot have.', 'Correct the declaration; all of them are whole milliseconds.'),
+  // engine: joins
+  join_invalid: entry('refused', 'A join is declared with options or sides it cannot have.', 'Correct the declaration: the message names the option; each side needs a key and a codec.'),
+  join_overflow: entry('input', 'One key of a join holds as many records of one side as it may.', 'Raise maxPerKey of the join named, shorten its reach, or filter the side; the record is kept as a dead letter.'),
   // engine: runtime
-  task_not_here: entry('refused', 'This process does not own the partition asked for.', 'Ask the process that does; /v1/members names it.'),
+  task_not_here: entry('refused', 'This process does not own the partition asked for.', 'Ask the process that does; /api/v1/members names it.'),
   operator_failed: entry('input', 'An operator threw; its record went to the dead letters.', 'Read the dead letter, fix the operator, redrive.'),
   savepoint_mismatch: entry('refused', 'A savepoint belongs to another topology or format.', 'Use the release that wrote it, or migrate.'),
   chaos_died: entry('fatal', 'A process under test died of something else than the kill.', 'Read the message; this is a bug: report it with the seed.'),
@@ -68,6 +86,8 @@ export const ERRORS = {
   replay_diverged: entry('refused', 'A replay gave other bytes than the recorded run.', 'Compare the builds; within one build this is a bug.'),
   // operators: ingest
   event_without_id: entry('fatal', 'An event without any id got past validation.', 'This is a bug: report it.'),
+  // operators: cut points
+  contribution_format: entry('input', 'A contribution to the cut points was written by an older release.', 'Nothing: every customer tells theirs anew at the next midnight.'),
   // models
   model_truncated: entry('refused', 'A model artefact ends before its content does.', 'Copy the file again; the last good model keeps serving.'),
   model_corrupt: entry('refused', 'A model artefact does not match its own checksum, or is not JSON.', 'Copy the file again, or train it anew; the last good model keeps serving.'),
@@ -78,9 +98,9 @@ export const ERRORS = {
   model_not_finite: entry('refused', 'A model artefact holds weights that are not finite numbers.', 'Train it anew with a lower learning rate.'),
   model_too_large: entry('refused', 'A model artefact is larger than the limit.', 'Train a smaller network.'),
   model_missing: entry('refused', 'No model of that id is active.', 'Activate an artefact first; until then nothing is scored.'),
-  model_data_unreadable: entry('input', 'A training file cannot be read or unpacked.', 'Check the path and that the file is a CSV, plain or gzip.'),
+  model_data_unreadable: entry('input', 'A training file cannot be read or unpacked.', 'Check the path and that the file is CSV, or Arrow without compression inside; plain or gzip.'),
   model_data_header: entry('input', 'A training file lacks a column.', 'Add the column named in the message to the first line.'),
-  model_data_row: entry('input', 'A row of a training file has a value outside its domain.', 'Correct the line named in the message.'),
+  model_data_row: entry('input', 'A row of a training file has a value outside its domain.', 'Correct the line or row named in the message.'),
   model_data_thin: entry('input', 'A training file has too few rows in some arm or outcome.', 'Collect more randomised data before training.'),
   model_training_diverged: entry('input', 'Training ended with weights that are not finite.', 'Lower the learning rate.'),
   model_backend_missing: entry('fatal', 'No tensor backend could be loaded.', 'Reinstall dependencies; the wasm or the cpu backend must load.'),
@@ -89,6 +109,8 @@ export const ERRORS = {
   audit_seal_invalid: entry('input', 'A line is not a seal as it was written.', 'Compare it with another copy of the seals.'),
   audit_broken: entry('fatal', 'A chain of decisions or seals does not go on from where it was sealed.', 'Keep a copy of the data directory, run `opportune audit verify` with the outside seals, and find out who wrote to the log.'),
   audit_key_unusable: entry('refused', 'The signing key of the seals cannot be used.', 'Give an Ed25519 key (PKCS#8, PEM) in a file of mode 600; without a file one is made.'),
+  audit_export_invalid: entry('input', 'A file is not an export of the audit, or it was cut or damaged.', 'Compare it with another copy, or export it again.'),
+  audit_export_exists: entry('input', 'The file that an export of the audit should go to exists.', 'Name another file: an export never replaces one.'),
   // sinks: analytics
   analytics_unavailable: entry('retriable', 'Analytics is not answering right now.', 'Repeat after a moment: its process is started again by itself; /health/ready says how it is.'),
   analytics_query_refused: entry('input', 'A query is not one that may be run: one reading statement, no files, no other servers.', 'Ask with a single SELECT, WITH, SHOW, DESCRIBE, EXISTS or EXPLAIN.'),
@@ -105,6 +127,10 @@ export const ERRORS = {
   import_wrong_header: entry('input', 'The columns of an import file are not those of the format named.', 'Choose the format that fits the file, or rename the columns.'),
   import_corrupt: entry('input', 'A packed data file does not decode.', 'Fetch the file again; it is incomplete or of another release.'),
   import_too_large: entry('input', 'An import file has more rows than the format can hold.', 'Split the file by date and import the parts in order.'),
+  // server: several processes
+  task_moving: entry('retriable', 'The partition asked for is between two owners, or its owner does not answer.', 'Repeat after the seconds in Retry-After; /api/v1/members names the owners.'),
+  duties_elsewhere: entry('retriable', 'Another process loads analytics and answers queries.', 'Ask the process that /api/v1/members names for duties, or repeat when it is up.'),
+  worker_gave_up: entry('fatal', 'A worker process died again and again without ever being ready.', 'Read its last words in the log above; start one alone with opportune start to see more.'),
   // server: http
   http_malformed_json: entry('input', 'The body is not UTF-8 text of one JSON value.', 'Correct the body; nothing of it was taken.'),
   http_malformed_batch: entry('input', 'A batch is not an object with a list "batch".', 'Send {"batch": [...]}; nothing of it was taken.'),

@@ -99,6 +99,7 @@ export {
 } from './runtime/savepoint.ts'
 export { CONTROL_KEY } from './runtime/source-time.ts'
 export type { Task, TaskStats } from './runtime/task.ts'
+export type { RestoreProgress } from './runtime/restore.ts'
 export { type OpenedState, Worker, type WorkerOptions } from './runtime/worker.ts'
 export {
   type CheckpointBackend,

@@ -3,6 +3,8 @@ export {
   openEmbeddedLogReadOnly,
   type ReadOnlyLog,
 } from './embedded/read-only.ts'
+export { type KafkaEventLog, openKafkaLog } from './kafka/log.ts'
+export type { KafkaLogOptions, KafkaSecurity } from './kafka/options.ts'
 export {
   type ByteRange,
   type CommittedPosition,
