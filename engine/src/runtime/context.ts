@@ -1,6 +1,6 @@
 /** The record a task is working on, and what an operator may do with it (`Context`). */
 import { OpportuneError } from '../errors.ts'
-import type { ByteRange } from '../log/port.ts'
+import type { ByteRange, LogBatch } from '../log/port.ts'
 import type {
   Broadcast,
   Context,
@@ -27,10 +27,17 @@ export class Current implements RecordInfo {
   appendedAt: Millis = 0
   /** Where its bytes lie: [from, to) of a larger buffer. */
   readonly range: ByteRange = { buffer: EMPTY, from: 0, to: 0 }
+  /** The source's batch that is being read, and where in it. */
+  batch: LogBatch | null = null
+  index = 0
 
   /** A view, made when somebody asks for it. */
   get bytes(): Buffer {
     return this.range.buffer.subarray(this.range.from, this.range.to)
+  }
+
+  headers(): ReturnType<RecordInfo['headers']> {
+    return this.batch?.headers(this.index) ?? []
   }
 }
 

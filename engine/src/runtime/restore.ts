@@ -30,6 +30,17 @@ export interface CommittedMetadata {
   readonly format: number
 }
 
+/** How far the restore of one task is. */
+export interface RestoreProgress {
+  readonly task: string
+  /** Changelog records read so far. */
+  readonly records: number
+  /** Offsets: where reading began, where it is, where the changelog ended when it began. */
+  readonly from: number
+  readonly at: number
+  readonly end: number
+}
+
 export interface RestoreOptions {
   readonly task: Task
   readonly slots: readonly SlotSpec[]
@@ -38,6 +49,7 @@ export interface RestoreOptions {
   readonly changelog: TopicPartition
   readonly committed: CommittedMetadata | null
   readonly drops: readonly string[]
+  readonly onProgress?: ((progress: RestoreProgress) => void) | undefined
 }
 
 /**
@@ -184,15 +196,19 @@ async function* epochs(
 }
 
 async function* read(options: RestoreOptions, from: number): AsyncGenerator<LogBatch> {
-  const { log, changelog } = options
+  const { log, changelog, task, onProgress } = options
   const reader = log.reader()
+  let records = 0
   try {
     const [bounds] = await log.bounds([changelog])
-    for (let offset = from; offset < (bounds?.end ?? 0); ) {
+    const end = bounds?.end ?? 0
+    for (let offset = from; offset < end; ) {
       const batch = await reader.read(changelog, offset, { maxRecords: 5_000, maxBytes: 4 << 20 })
       if (batch === undefined) return
       yield batch
       offset = batch.nextOffset
+      records += batch.length
+      onProgress?.({ task: task.id, records, from, at: offset, end })
     }
   } finally {
     await reader.close()

@@ -26,7 +26,10 @@ export interface Running {
   checkpointedAt: Millis
 }
 
-type Options = Pick<WorkerOptions, 'plan' | 'openState' | 'tickMs' | 'now' | 'log' | 'dropState'>
+type Options = Pick<
+  WorkerOptions,
+  'plan' | 'openState' | 'tickMs' | 'now' | 'log' | 'dropState' | 'onRestore'
+>
 
 export function openRunning(stage: Stage, at: TopicPartition, options: Options): Running {
   const slots = stage.operators.map(({ operator }) => ({ id: operator.id, state: operator.state }))
@@ -73,6 +76,7 @@ export async function restoreRunning(
     changelog: changelogOf(task, options.plan),
     committed: committed === undefined ? null : JSON.parse(committed.metadata),
     drops: options.dropState ?? [],
+    onProgress: options.onRestore,
   })
 }
 

@@ -233,7 +233,9 @@ export class Task implements ContextHost {
     const { current, source } = this
     const { entry } = this.stage
     if (entry.kind !== 'source' || source === null) return
+    current.batch = batch
     for (let i = 0; i < batch.length; i++) {
+      current.index = i
       current.offset = batch.offset(i)
       current.appendedAt = batch.timestamp(i)
       const key = batch.key(i)
@@ -249,6 +251,7 @@ export class Task implements ContextHost {
         this.#drop(error)
       }
     }
+    current.batch = null
   }
 
   #sourceRecord(spec: SourceSpec<unknown>, source: SourceTime): void {

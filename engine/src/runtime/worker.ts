@@ -18,6 +18,7 @@ import type { Plan } from '../topology/plan.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { Epochs } from './epochs.ts'
 import { Ownership } from './ownership.ts'
+import type { RestoreProgress } from './restore.ts'
 import type { Running } from './running.ts'
 import { type SliceLimits, SliceSize } from './slice-size.ts'
 import type { Task } from './task.ts'
@@ -62,6 +63,8 @@ export interface WorkerOptions {
   readonly dropState?: readonly string[]
   /** Called between any two steps, so that a test can stop the process there. */
   readonly onStep?: (step: WorkerStep) => void
+  /** Told how far restores are, after each batch of a changelog. */
+  readonly onRestore?: (progress: RestoreProgress) => void
   /** Called after each commit. */
   readonly onCommit?: (committed: {
     readonly records: number

@@ -13,14 +13,15 @@
  */
 import { findError, OpportuneError } from '../errors.ts'
 import type { OutgoingRecord } from '../log/port.ts'
-import type { FaultPlan, FaultPoint } from '../log/simulated/faults.ts'
-import { createSimulatedLog, type SimulatedLog } from '../log/simulated/log.ts'
+import type { FaultPoint } from '../log/simulated/faults.ts'
 import type { Prng } from '../log/simulated/prng.ts'
 import { Worker, type WorkerOptions } from '../runtime/worker.ts'
 import { KeyedState, type MemoryBackend, memoryBackend } from '../state/index.ts'
+import type { Millis } from '../time.ts'
 import type { Plan } from '../topology/plan.ts'
 import { Gate } from './simulation-gate.ts'
 import { VirtualTime } from './simulation-time.ts'
+import { makeWorld, type Station, type World, type WorldKind } from './simulation-world.ts'
 
 /** How often what happens: per step of a worker, per fault point of the log, per beat. */
 export interface Disturbance {
@@ -31,12 +32,24 @@ export interface Disturbance {
   stop: number
   usurp: number
   compact: number
+  /** Per beat, where processes have connections: one is cut, or its process stands still, for a while. */
+  cut: number
+  freeze: number
 }
 
-export const CALM: Disturbance = { kill: 0, log: {}, stop: 0, usurp: 0, compact: 0 }
+export const CALM: Disturbance = {
+  kill: 0,
+  log: {},
+  stop: 0,
+  usurp: 0,
+  compact: 0,
+  cut: 0,
+  freeze: 0,
+}
 
 export interface ClusterOptions {
   readonly plan: Plan
+  readonly world: WorldKind
   /** Names of the processes. */
   readonly ids: readonly string[]
   readonly prng: Prng
@@ -70,19 +83,21 @@ const CALM_AFTER = 300
 interface Process {
   readonly id: string
   readonly gate: Gate
+  readonly station: Station
   readonly worker: Worker
   /** What it is doing; null between two cycles. */
   doing: Promise<void> | null
   started: boolean
   /** Somebody else lives under its name: it has to find out. */
   stale: boolean
+  /** Until then it does nothing. */
+  frozenUntil: Millis
 }
 
 export class Cluster {
-  readonly log: SimulatedLog
+  readonly #world: World
   readonly time: VirtualTime
-  /** What happened, by kind. */
-  readonly happened = new Map<string, number>()
+  readonly #happened = new Map<string, number>()
   readonly #options: ClusterOptions
   readonly #disturbance: Disturbance
   readonly #disks = new Map<string, Map<string, MemoryBackend>>()
@@ -93,23 +108,27 @@ export class Cluster {
     this.#options = options
     this.#disturbance = options.disturbance
     this.time = new VirtualTime(options.startAt)
-    const faults: FaultPlan = {
-      seed: options.prng.below(0x7fff_ffff),
+    this.#world = makeWorld(options.world, {
+      prng: options.prng,
+      time: this.time,
       probability: this.#disturbance.log,
-    }
-    this.log = createSimulatedLog({
-      faults,
-      now: () => this.time.now,
-      scheduler: this.time,
-      slowMs: 40,
-      revokeMs: 100,
-      keepPlaceMs: 300,
-      markers: options.prng.below(2) === 0,
     })
+  }
+
+  /** What no process stands in front of. */
+  get log(): World['log'] {
+    return this.#world.log
   }
 
   get workers(): readonly Worker[] {
     return this.#processes.filter((process) => !process.stale).map((process) => process.worker)
+  }
+
+  /** What happened, by kind: to processes, injected into the log, and what came of it. */
+  happenings(): ReadonlyMap<string, number> {
+    const all = new Map([...this.#happened, ...Object.entries(this.#world.happened())])
+    for (const { point } of this.#world.faults) all.set(point, (all.get(point) ?? 0) + 1)
+    return all
   }
 
   /** Appends as a producer does that repeats what it is not sure of; each record gets there once. */
@@ -132,12 +151,14 @@ export class Cluster {
   /** One thing happens. */
   async beat(): Promise<void> {
     const { prng } = this.#options
-    const { stop, usurp, compact } = this.#disturbance
+    const { stop, usurp, compact, cut, freeze } = this.#disturbance
     const draw = prng.next()
     const chosen = this.#processes[prng.below(Math.max(1, this.#processes.length))]
     if (draw < stop) await this.#stop(chosen)
     else if (draw < stop + usurp) this.#usurp(chosen)
     else if (draw < stop + usurp + compact) await this.#compact()
+    else if (draw < stop + usurp + compact + cut) this.#cut(chosen)
+    else if (draw < stop + usurp + compact + cut + freeze) this.#freeze(chosen)
     else if (draw < 0.2) this.time.advance(this.time.now + 1 + prng.below(30))
     else if (draw < 0.3 || this.#processes.length === 0) this.#startOne()
     else if (chosen !== undefined) this.#work(chosen)
@@ -162,8 +183,12 @@ export class Cluster {
   // --- what happens
 
   #work(process: Process): void {
-    if (process.doing === null && process.started && process.gate.open)
+    if (process.doing === null && process.started && process.gate.open && this.#awake(process))
       this.#do(process, async () => void (await process.worker.advance(0)))
+  }
+
+  #awake(process: Process): boolean {
+    return process.frozenUntil <= this.time.now
   }
 
   #do(process: Process, what: () => Promise<void>): void {
@@ -195,6 +220,7 @@ export class Cluster {
     this.#do(process, async () => {
       await process.worker.stop()
       process.gate.close()
+      process.station.kill()
       this.#forget(process)
     })
   }
@@ -207,6 +233,27 @@ export class Cluster {
     this.#disks.delete(process.id)
   }
 
+  /** The group may give its partitions away meanwhile; the process works on and does not know. */
+  #cut(process: Process | undefined): void {
+    if (process === undefined) return
+    this.#note('cut', process.id)
+    process.station.cut(this.#awhile())
+  }
+
+  /** As `#cut`, and the process does nothing either until it wakes and goes on where it was. */
+  #freeze(process: Process | undefined): void {
+    if (process === undefined) return
+    this.#note('freeze', process.id)
+    const ms = this.#awhile()
+    process.frozenUntil = this.time.now + ms
+    process.station.cut(ms)
+  }
+
+  /** From less than a session to well beyond it. */
+  #awhile(): Millis {
+    return 10 + this.#options.prng.below(150)
+  }
+
   async #compact(): Promise<void> {
     const topics = this.#options.plan.topics.filter((topic) => topic.cleanup === 'compact')
     const topic = topics[this.#options.prng.below(topics.length)]
@@ -217,6 +264,7 @@ export class Cluster {
 
   #kill(process: Process): void {
     process.gate.close()
+    process.station.kill()
     this.#forget(process)
     if (process.stale) return
     const disk = this.#disks.get(process.id)
@@ -240,7 +288,8 @@ export class Cluster {
 
   #make(id: string, disk: Map<string, MemoryBackend>): Process {
     this.#disks.set(id, disk)
-    const gate = new Gate(this.log)
+    const station = this.#world.station()
+    const gate = new Gate(station.log)
     const { plan, state } = this.#options
     const worker = new Worker({
       plan,
@@ -264,7 +313,16 @@ export class Cluster {
         throw new OpportuneError('log_crashed', `Killed at ${step}.`)
       },
     })
-    const process: Process = { id, gate, worker, doing: null, started: false, stale: false }
+    const process: Process = {
+      id,
+      gate,
+      station,
+      worker,
+      doing: null,
+      started: false,
+      stale: false,
+      frozenUntil: 0,
+    }
     return process
   }
 
@@ -278,21 +336,24 @@ export class Cluster {
 
   async #settled(): Promise<boolean> {
     const { ids, plan } = this.#options
-    if (this.#processes.length !== ids.length || this.#processes.some((p) => p.stale || !p.started))
-      return false
-    let tasks = 0
+    const up = this.#processes.filter((p) => !p.stale && p.started && this.#awake(p))
+    if (up.length !== ids.length || this.#processes.length !== up.length) return false
+    if (this.#world.undecided()) return false
+    const tasks: string[] = []
     for (const { worker } of this.#processes) {
-      tasks += worker.tasks.length
+      tasks.push(...worker.tasks.map((task) => task.id))
       if ((await lagOf(worker)) > 0) return false
     }
-    return tasks === plan.stages.reduce((sum, stage) => sum + stage.partitions, 0)
+    // Somebody who was cut off may still think that he has what is another's.
+    if (new Set(tasks).size !== tasks.length) return false
+    return tasks.length === plan.stages.reduce((sum, stage) => sum + stage.partitions, 0)
   }
 
   async #standing(): Promise<string> {
     const lines: string[] = []
     for (const { id, worker, started, stale, doing } of this.#processes)
       lines.push(
-        `${id} ${JSON.stringify({ started, stale, busy: doing !== null, lag: await lagOf(worker), tasks: worker.tasks.map((t) => t.id) })}`,
+        `${id} ${JSON.stringify({ started, stale, busy: doing !== null, lag: await lagOf(worker), undecided: this.#world.undecided(), tasks: worker.tasks.map((t) => t.id) })}`,
       )
     return lines.join('; ')
   }
@@ -315,7 +376,7 @@ export class Cluster {
 
   #note(what: string, who = ''): void {
     this.#options.onEvent?.(`${this.time.now} ${who} ${what}`)
-    this.happened.set(what, (this.happened.get(what) ?? 0) + 1)
+    this.#happened.set(what, (this.#happened.get(what) ?? 0) + 1)
   }
 
   #raise(): void {

@@ -60,6 +60,15 @@ describe('simulation', () => {
       'commit:crash-after',
       'begin:revoke',
       'poll:lost',
+      'wire:request-lost',
+      'wire:answer-lost',
+      'wire:late',
+      'cut',
+      'freeze',
+      'expelled',
+      'rebalances',
+      'fenced requests',
+      'transaction timeouts',
     ])
       expect(happened.get(what) ?? 0, `${what}`).toBeGreaterThan(0)
   }, 30_000)

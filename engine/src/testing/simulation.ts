@@ -1,14 +1,13 @@
 /**
- * Deterministic simulation: one seed is one input and one course of events. The input runs twice, once
- * undisturbed in one process and once through everything that can happen (see `Cluster`), and both must
- * come to the same: every record of every sink topic, in order for each key, and the whole state.
+ * Deterministic simulation: one seed is one input and one course of events. The input runs once
+ * undisturbed in one process and once in each world through everything that can happen there (see
+ * `Cluster`), and all must come to the same: every record of every sink topic, in order for each key, and the whole state.
  *
  * What comes out may not depend on offsets: dead letters are compared without theirs.
  */
 
-import type { TopicPartition } from '../log/port.ts'
-import type { FaultPoint } from '../log/simulated/faults.ts'
-import type { SimulatedLog } from '../log/simulated/log.ts'
+import type { EventLog, TopicPartition } from '../log/port.ts'
+import { type FaultPoint, WIRE_FAULTS } from '../log/simulated/faults.ts'
 import { Prng } from '../log/simulated/prng.ts'
 import { mergeStored } from '../state/savepoint.ts'
 import type { Plan } from '../topology/plan.ts'
@@ -20,6 +19,7 @@ import {
   Finding,
 } from './simulation-cluster.ts'
 import { type Scenario, type SimulationStep, START, shopScenario } from './simulation-shop.ts'
+import type { WorldKind } from './simulation-world.ts'
 
 export interface SimulationReport {
   readonly seed: number
@@ -46,21 +46,70 @@ export const isSound = (report: SimulationReport): boolean =>
 
 export interface SimulationOptions {
   readonly scenario?: Scenario
+  /** Where it is disturbed; default: on a log in one piece, and on brokers. */
+  readonly worlds?: readonly WorldKind[]
   /** Hears everything that happens, in its order. */
   readonly onEvent?: (what: string) => void
 }
+
+const WORLDS: readonly WorldKind[] = ['log', 'brokers']
 
 export async function simulate(
   seed: number,
   options: SimulationOptions = {},
 ): Promise<SimulationReport> {
-  const { scenario = shopScenario, onEvent } = options
+  const { scenario = shopScenario, worlds = WORLDS } = options
   const steps = scenario.steps(new Prng(seed))
   const prng = new Prng(seed ^ 0x5eed)
   const plan = scenario.topology(1 + prng.below(4)).build()
   const expected = await undisturbed({ scenario, plan }, steps)
+  const courses: Course[] = []
+  for (const world of worlds) {
+    const draw = world === 'log' ? prng : new Prng(seed ^ 0xb0c4)
+    courses.push(await disturb({ scenario, plan, expected, steps, world }, draw, options.onEvent))
+  }
+  const happened: Record<string, number> = {}
+  for (const course of courses)
+    for (const [what, count] of course.happened) happened[what] = (happened[what] ?? 0) + count
+  const sum = (name: Figure): number =>
+    courses.reduce((total, { differences }) => total + differences[name], 0)
+  return {
+    seed,
+    lost: sum('lost'),
+    duplicated: sum('duplicated'),
+    disordered: sum('disordered'),
+    state_mismatches: sum('state_mismatches'),
+    differences: courses.flatMap(({ differences }) => differences.differences),
+    finding: courses.find((course) => course.finding !== null)?.finding ?? null,
+    outputs: [...expected.outputs.values()].reduce((total, list) => total + list.length, 0),
+    happened: Object.fromEntries(
+      Object.entries(happened).sort(([one], [other]) => (one < other ? -1 : 1)),
+    ),
+  }
+}
+
+interface Disturbed extends Place {
+  readonly expected: Outcome
+  readonly steps: readonly SimulationStep[]
+  readonly world: WorldKind
+}
+
+/** What became of the input in one world. */
+interface Course {
+  readonly finding: string | null
+  readonly differences: typeof NO_DIFFERENCES
+  readonly happened: ReadonlyMap<string, number>
+}
+
+type Figure = 'lost' | 'duplicated' | 'disordered' | 'state_mismatches'
+
+async function disturb(
+  { scenario, plan, expected, steps, world }: Disturbed,
+  prng: Prng,
+  onEvent: SimulationOptions['onEvent'],
+): Promise<Course> {
   const cluster = new Cluster({
-    ...disturbed(plan, prng),
+    ...disturbed(plan, prng, world),
     ...(onEvent === undefined ? {} : { onEvent }),
   })
   let finding: string | null = null
@@ -68,27 +117,19 @@ export async function simulate(
     await run(cluster, steps, prng)
   } catch (error) {
     if (!(error instanceof Finding)) throw error
-    finding = error.message
+    finding = `${world}: ${error.message}`
   }
-  const happened = new Map(cluster.happened)
-  for (const { point } of cluster.log.faults) happened.set(point, (happened.get(point) ?? 0) + 1)
   const differences =
     finding === null
       ? compare(expected, await outcome({ scenario, plan }, cluster))
       : NO_DIFFERENCES
-  const outputs = [...expected.outputs.values()].reduce((sum, list) => sum + list.length, 0)
-  return {
-    seed,
-    ...differences,
-    finding,
-    outputs,
-    happened: Object.fromEntries([...happened].sort(([a], [b]) => (a < b ? -1 : 1))),
-  }
+  return { finding, differences, happened: cluster.happenings() }
 }
 
 async function undisturbed(place: Place, steps: readonly SimulationStep[]): Promise<Outcome> {
   const cluster = new Cluster({
     plan: place.plan,
+    world: 'log',
     ids: ['only'],
     prng: new Prng(1),
     startAt: START,
@@ -104,21 +145,23 @@ async function undisturbed(place: Place, steps: readonly SimulationStep[]): Prom
 }
 
 /** Every run is disturbed in ways of its own: few faults or many, of a few kinds or of all. */
-function disturbed(plan: Plan, prng: Prng): ClusterOptions {
+function disturbed(plan: Plan, prng: Prng, world: WorldKind): ClusterOptions {
   const rate = [0.002, 0.01, 0.03][prng.below(3)] as number
-  const log: Partial<Record<FaultPoint, number>> = {}
-  for (const point of POINTS) if (prng.below(3) > 0) log[point] = rate
-  // Not a fault as such: it lets two epochs overlap, so that the others meet both.
-  log['commit:aside'] = [0, 0.2, 0.8][prng.below(3)] as number
+  const log = world === 'log' ? logFaults(rate, prng) : wireFaults(rate, prng)
+  // Nothing is drawn for a world that has no connections: pinned seeds keep their course there.
+  const cutting = (): number => (world === 'log' ? 0 : prng.below(3) * 0.02)
   const disturbance: Disturbance = {
     kill: prng.below(3) * rate,
     log,
     stop: prng.below(3) * 0.01,
     usurp: prng.below(3) * 0.01,
     compact: prng.below(3) * 0.02,
+    cut: cutting(),
+    freeze: cutting(),
   }
   return {
     plan,
+    world,
     ids: ['w0', 'w1', 'w2'].slice(0, 1 + prng.below(3)),
     prng,
     startAt: START,
@@ -135,6 +178,21 @@ function disturbed(plan: Plan, prng: Prng): ClusterOptions {
       checkpointBytes: 2_000,
     },
   }
+}
+
+function logFaults(rate: number, prng: Prng): Partial<Record<FaultPoint, number>> {
+  const log: Partial<Record<FaultPoint, number>> = {}
+  for (const point of POINTS) if (prng.below(3) > 0) log[point] = rate
+  // Not a fault as such: it lets two epochs overlap, so that the others meet both.
+  log['commit:aside'] = [0, 0.2, 0.8][prng.below(3)] as number
+  return log
+}
+
+/** An epoch takes a dozen requests and answers, so each of them is disturbed less often. */
+function wireFaults(rate: number, prng: Prng): Partial<Record<FaultPoint, number>> {
+  const log: Partial<Record<FaultPoint, number>> = {}
+  for (const point of WIRE_FAULTS) if (prng.below(3) > 0) log[point] = rate / 3
+  return log
 }
 
 const POINTS: readonly FaultPoint[] = [
@@ -205,7 +263,7 @@ async function outcome({ scenario, plan }: Place, cluster: Cluster): Promise<Out
   return { outputs, state: stateOf(cluster) }
 }
 
-async function recordsOf(log: SimulatedLog, from: TopicPartition) {
+async function recordsOf(log: EventLog, from: TopicPartition) {
   const records: { key: string | null; value: string }[] = []
   const reader = log.reader()
   for (let offset = 0; ; ) {

@@ -18,6 +18,8 @@ export interface RecordInfo {
   readonly appendedAt: Millis
   /** Its bytes as read. */
   readonly bytes: Buffer
+  /** Of a record of a source, as its producer set them; none in a keyed stage. */
+  headers(): readonly (readonly [string, Uint8Array])[]
 }
 
 /**

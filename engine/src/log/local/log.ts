@@ -49,18 +49,23 @@ export class LocalLog implements EventLog {
     }
   }
 
+  /** For logs that make members of their own. */
+  protected get context(): LocalContext {
+    return this.#context
+  }
+
   async ensureTopics(specs: readonly TopicSpec[]): Promise<void> {
-    this.#assertOpen()
+    this.assertOpen()
     await this.#context.store.ensureTopics(specs)
   }
 
   async topics(): Promise<readonly TopicSpec[]> {
-    this.#assertOpen()
+    this.assertOpen()
     return this.#context.store.topics()
   }
 
   async bounds(partitions: readonly TopicPartition[]): Promise<readonly PartitionBounds[]> {
-    this.#assertOpen()
+    this.assertOpen()
     return partitions.map(({ topic, partition }) => {
       requirePartition(this.#context.store, topic, partition)
       return this.#context.store.bounds(topic, partition)
@@ -68,26 +73,26 @@ export class LocalLog implements EventLog {
   }
 
   async member(options: { readonly group: string; readonly id: string }): Promise<LogMember> {
-    this.#assertOpen()
+    this.assertOpen()
     return this.groupOf(options.group).join(options.id)
   }
 
   appender(): LogAppender {
-    this.#assertOpen()
+    this.assertOpen()
     const appender = new LocalAppender(this.#context)
     this.#appenders.add(appender)
     return appender
   }
 
   reader(): LogReader {
-    this.#assertOpen()
+    this.assertOpen()
     const reader = new LocalReader(this.#context.store)
     this.#readers.add(reader)
     return reader
   }
 
   onAppend(topics: readonly string[], listener: () => void): () => void {
-    this.#assertOpen()
+    this.assertOpen()
     return this.#context.signal.listen(topics, listener)
   }
 
@@ -122,7 +127,8 @@ export class LocalLog implements EventLog {
     await this.#context.store.close()
   }
 
-  #assertOpen(): void {
+  /** @throws log_closed */
+  protected assertOpen(): void {
     if (this.#closing !== undefined) throw new OpportuneError('log_closed', 'The log was closed.')
   }
 }

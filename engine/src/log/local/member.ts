@@ -23,7 +23,6 @@ import { Cursor, readBatch } from './batch.ts'
 import type { LocalContext } from './context.ts'
 import { LocalEpoch } from './epoch.ts'
 import type { Frame } from './frame.ts'
-import type { Group } from './group.ts'
 import { requirePartition } from './store.ts'
 
 interface Claim {
@@ -37,12 +36,19 @@ interface Claim {
   revoking: boolean
 }
 
+/** Who decides which partitions are whose, and calls `claim`, `revoke`, `release` and `lose`. */
+export interface Coordinator {
+  readonly name: string
+  subscribed(member: LocalMember, topics: readonly string[]): Promise<void>
+  closed(member: LocalMember, leave: boolean): void
+}
+
 export class LocalMember implements LogMember {
   readonly id: string
   readonly group: string
-  readonly overlaps = true
+  readonly overlaps: boolean = true
   readonly #context: LocalContext
-  readonly #coordinator: Group
+  readonly #coordinator: Coordinator
   readonly #claims = new Map<string, Claim>()
   #listener: MemberListener | undefined
   #topics: readonly string[] = []
@@ -53,7 +59,7 @@ export class LocalMember implements LogMember {
   #polling = false
   #wake: (() => void) | undefined
 
-  constructor(context: LocalContext, coordinator: Group, id: string) {
+  constructor(context: LocalContext, coordinator: Coordinator, id: string) {
     this.#context = context
     this.#coordinator = coordinator
     this.id = id

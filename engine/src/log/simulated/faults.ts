@@ -31,7 +31,13 @@ export const FAULT_POINTS = [
   'poll:lost',
 ] as const
 
-export type FaultPoint = (typeof FAULT_POINTS)[number]
+/**
+ * What may happen to a request or an answer between a process and simulated brokers (`broker/`): lost, or
+ * late by more than anybody waits.
+ */
+export const WIRE_FAULTS = ['wire:request-lost', 'wire:answer-lost', 'wire:late'] as const
+
+export type FaultPoint = (typeof FAULT_POINTS)[number] | (typeof WIRE_FAULTS)[number]
 
 export type FaultPlan =
   | { readonly seed: number; readonly probability: Partial<Record<FaultPoint, number>> }

@@ -15,13 +15,15 @@ import {
 } from '../local/store.ts'
 import {
   type CommittedPosition,
+  type EpochPosition,
   type PartitionBounds,
   partitionKey,
   type TopicPartition,
   type TopicSpec,
 } from '../port.ts'
 
-interface Shelf {
+/** One partition: what everybody may read. */
+export interface Shelf {
   readonly frames: FrameList
   start: number
   end: number
@@ -75,11 +77,11 @@ export class MemoryStore implements LogStore {
   }
 
   bounds(topic: string, partition: number): PartitionBounds {
-    return this.#shelf(topic, partition)
+    return this.shelf(topic, partition)
   }
 
   frames(topic: string, partition: number, offset: number): readonly Frame[] {
-    return this.#shelf(topic, partition).frames.from(offset, RUN)
+    return this.shelf(topic, partition).frames.from(offset, RUN)
   }
 
   committed(group: string, partition: TopicPartition): CommittedPosition | undefined {
@@ -88,8 +90,8 @@ export class MemoryStore implements LogStore {
 
   /** All of it in the turn of the call, so that nothing can come between a fault and what it strikes. */
   async commit(change: Change): Promise<void> {
-    change.check?.(({ topic, partition }) => this.#shelf(topic, partition).end)
-    const shelves = change.writes.map((write) => this.#shelf(write.topic, write.partition))
+    change.check?.(({ topic, partition }) => this.shelf(topic, partition).end)
+    const shelves = change.writes.map((write) => this.shelf(write.topic, write.partition))
     change.writes.forEach((write, i) => {
       const shelf = shelves[i] as Shelf
       for (const frame of write.frames) {
@@ -100,17 +102,21 @@ export class MemoryStore implements LogStore {
       }
     })
     if (this.#markers) for (const shelf of new Set(shelves)) shelf.end++
-    for (const { offset, metadata, ...partition } of change.positions)
-      this.#positions.set(`${change.group}/${partitionKey(partition)}`, { offset, metadata })
+    this.move(change.group, change.positions)
     change.aside?.()
   }
 
   async settled(): Promise<void> {}
 
+  protected move(group: string, positions: readonly EpochPosition[]): void {
+    for (const { offset, metadata, ...partition } of positions)
+      this.#positions.set(`${group}/${partitionKey(partition)}`, { offset, metadata })
+  }
+
   /** What a commit leaves that reached half of its partitions and was then rolled back: gaps. */
   commitTorn(writes: readonly PartitionWrite[]): void {
     for (const write of writes.slice(0, Math.ceil(writes.length / 2))) {
-      const shelf = this.#shelf(write.topic, write.partition)
+      const shelf = this.shelf(write.topic, write.partition)
       for (const frame of write.frames) shelf.end += frame.span
     }
   }
@@ -134,7 +140,7 @@ export class MemoryStore implements LogStore {
 
   /** Keeps the last record of each key; the last frame is not touched. @returns bytes freed */
   compact(topic: string, partition: number): number {
-    const shelf = this.#shelf(topic, partition)
+    const shelf = this.shelf(topic, partition)
     const frames = shelf.frames.all()
     const last = frames.at(-1)
     if (last === undefined) return 0
@@ -152,7 +158,7 @@ export class MemoryStore implements LogStore {
 
   async close(): Promise<void> {}
 
-  #shelf(topic: string, partition: number): Shelf {
+  protected shelf(topic: string, partition: number): Shelf {
     const shelf = this.#topics.get(topic)?.shelves[partition]
     if (shelf === undefined) requirePartition(this, topic, partition)
     assert(shelf !== undefined, 'a known partition has a shelf')
