@@ -129,6 +129,7 @@ export const ERRORS = {
   import_too_large: entry('input', 'An import file has more rows than the format can hold.', 'Split the file by date and import the parts in order.'),
   // server: several processes
   task_moving: entry('retriable', 'The partition asked for is between two owners, or its owner does not answer.', 'Repeat after the seconds in Retry-After; /api/v1/members names the owners.'),
+  server_joining: entry('retriable', 'The server has not reached its log yet, or is restoring its state.', 'Repeat after the seconds in Retry-After; /health/ready says what it waits for.'),
   duties_elsewhere: entry('retriable', 'Another process loads analytics and answers queries.', 'Ask the process that /api/v1/members names for duties, or repeat when it is up.'),
   worker_gave_up: entry('fatal', 'A worker process died again and again without ever being ready.', 'Read its last words in the log above; start one alone with opportune start to see more.'),
   // server: http

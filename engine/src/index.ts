@@ -89,6 +89,7 @@ export {
 export type { DeadLetter } from './runtime/changelog.ts'
 export { partitionOf } from './runtime/partition.ts'
 export { type Rescaled, type RescaleOptions, rescale } from './runtime/rescale.ts'
+export type { RestoreProgress } from './runtime/restore.ts'
 export {
   fingerprint,
   openShadows,
@@ -99,7 +100,6 @@ export {
 } from './runtime/savepoint.ts'
 export { CONTROL_KEY } from './runtime/source-time.ts'
 export type { Task, TaskStats } from './runtime/task.ts'
-export type { RestoreProgress } from './runtime/restore.ts'
 export { type OpenedState, Worker, type WorkerOptions } from './runtime/worker.ts'
 export {
   type CheckpointBackend,

@@ -36,7 +36,7 @@ afterAll(() => rmSync(root, { recursive: true, force: true }))
 async function withApp<T>(name: string, use: (app: App) => Promise<T>): Promise<T> {
   const app = await App.open({
     directory: join(root, name),
-    durability: 'os',
+    log: { kind: 'embedded', durability: 'os' },
     partitions: 2,
     build: 'test',
     now: () => NOW,

@@ -33,6 +33,7 @@ describe('every command', () => {
   test('is there', () => {
     expect(commands.map(([name]) => name)).toEqual([
       'start',
+      'run',
       'apply',
       'replay',
       'savepoint',

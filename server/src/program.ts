@@ -15,6 +15,7 @@ import { addProfile } from './cli/commands/profile.ts'
 import { addQuery } from './cli/commands/query.ts'
 import { addReplay } from './cli/commands/replay.ts'
 import { addRestore } from './cli/commands/restore.ts'
+import { addRun } from './cli/commands/run.ts'
 import { addSavepoint } from './cli/commands/savepoint.ts'
 import { addStart } from './cli/commands/start.ts'
 import { addTopology } from './cli/commands/topology.ts'
@@ -55,6 +56,7 @@ Exit codes: 0 done, 1 failed, 2 bad input or usage. With --json results and erro
     )
   for (const add of [
     addStart,
+    addRun,
     addApply,
     addReplay,
     addSavepoint,

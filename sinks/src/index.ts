@@ -45,7 +45,12 @@ export type {
   RemoteDatabase,
 } from './clickhouse/connect.ts'
 export type { TopicNames } from './clickhouse/feeds.ts'
-export type { AnalyticsSettings, CrashPoint, LoadStatus } from './clickhouse/protocol.ts'
+export type {
+  AnalyticsLog,
+  AnalyticsSettings,
+  CrashPoint,
+  LoadStatus,
+} from './clickhouse/protocol.ts'
 export {
   type LabelsOf,
   METRICS,

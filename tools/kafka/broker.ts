@@ -26,7 +26,11 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const VERSION = '4.3.1'
-const POM = fileURLToPath(new URL('pom.xml', import.meta.url))
+/** Beside this file among the sources; `dist/` holds no copy. */
+const SOURCE = import.meta.url.endsWith('.ts')
+const POM = fileURLToPath(
+  new URL(SOURCE ? 'pom.xml' : '../../../tools/kafka/pom.xml', import.meta.url),
+)
 const FETCH_MS = 240_000
 const START_MS = 60_000
 const STOP_MS = 10_000

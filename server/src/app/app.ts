@@ -1,14 +1,13 @@
 /**
- * The running product in one process: embedded log, state, worker, and what the outside may ask of them.
+ * The running product in one process: its log, state, worker, and what the outside may ask of them.
  *
- * The data directory holds everything and has one owner: log/ (topics, positions), state/ (checkpoints,
- * rebuilt from the log when lost), keys/ (the audit signing key), clickhouse/, outbox/.
+ * The data directory has one owner: log/ (topics and positions, where the log is embedded), state/
+ * (checkpoints, rebuilt from the log when lost), keys/ (the audit signing key), clickhouse/, outbox/.
  */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   assert,
-  type EmbeddedLog,
   KeyedState,
   keyGroup,
   type LogAppender,
@@ -16,7 +15,6 @@ import {
   type OpenedState,
   OpportuneError,
   type OutgoingRecord,
-  openEmbeddedLog,
   type Plan,
   partitionOf,
   type SlotSpec,
@@ -26,13 +24,17 @@ import {
 } from '#engine'
 import type { DefinitionSet, IdentityState, ModelActivated, ProfileState } from '#operators'
 import { decisionChain } from '#sinks'
+import { type AppLog, lingerOf, type OpenedLog, openAppLog, workerName } from './app-log.ts'
 import { IngestQueue } from './ingest-queue.ts'
 import { type ControlRecord, opportune, TOPICS } from './topology.ts'
 
 export interface AppOptions
-  extends Pick<WorkerOptions, 'slice' | 'onStep' | 'dropState' | 'checkpointEveryMs'> {
+  extends Pick<
+    WorkerOptions,
+    'slice' | 'onStep' | 'dropState' | 'checkpointEveryMs' | 'onRestore'
+  > {
   readonly directory: string
-  readonly durability: 'disk' | 'os'
+  readonly log: AppLog
   readonly partitions: number
   /** Take live events in (default); a replay does not, and its time is the file's alone. */
   readonly live?: boolean
@@ -57,8 +59,6 @@ const DEFAULT_CACHED = 25_000
 /** Estimated bytes of decoded customers, and of changes that wait for a checkpoint; all partitions. */
 const CACHED_BYTES = 128 << 20
 const UNWRITTEN_BYTES = 48 << 20
-/** A commit to disk blocks for a millisecond or so; waiting for a few more records is cheaper. */
-const LINGER_MS = 4
 
 /** Largest record from outside. */
 const INPUT_BYTES = 1 << 20
@@ -68,9 +68,19 @@ const INPUT_BYTES = 1 << 20
  */
 export const RECORD_BYTES = 4 * INPUT_BYTES
 
+/** Where a customer is. `elsewhere`: from `key` on it is another process's to say. */
+export type Located =
+  | { readonly kind: 'here'; readonly key: string; readonly profile: ProfileState }
+  | { readonly kind: 'elsewhere'; readonly key: string; readonly partition: number }
+  | { readonly kind: 'unknown' }
+
+/** An id as a producer gave it stands for the known customer and the unknown one alike. */
+export const keysOf = (id: string): readonly string[] =>
+  id.startsWith('u:') || id.startsWith('a:') ? [id] : [`u:${id}`, `a:${id}`]
+
 export class App {
   readonly plan: Plan
-  readonly log: EmbeddedLog
+  readonly log: OpenedLog
   readonly worker: Worker
   readonly options: AppOptions
   readonly #states: StateEnvironment
@@ -80,22 +90,23 @@ export class App {
   #failure: unknown = null
   #loop: Promise<void> | null = null
 
-  private constructor(options: AppOptions, log: EmbeddedLog) {
+  private constructor(options: AppOptions, log: OpenedLog, eventPartitions: number) {
     this.options = options
     this.log = log
     this.plan = opportune({
       partitions: options.partitions,
+      eventPartitions,
       live: options.live ?? true,
       decisionChain,
     }).build()
     this.#states = new StateEnvironment({ directory: join(options.directory, 'state') })
     this.#appender = log.appender()
-    const lingerMs = options.durability === 'disk' ? LINGER_MS : 0
+    const lingerMs = lingerOf(options.log)
     this.#ingests = new IngestQueue(this.#appender, TOPICS.events, lingerMs)
     this.worker = new Worker({
       plan: this.plan,
       log,
-      id: 'worker-0',
+      id: workerName(options.log),
       build: options.build,
       now: options.now,
       openState: (task, slots) => this.#openState(task, slots),
@@ -111,23 +122,17 @@ export class App {
         ? {}
         : { checkpointEveryMs: options.checkpointEveryMs }),
       ...(options.dropState === undefined ? {} : { dropState: options.dropState }),
-      ...(options.checkpointEveryMs === undefined
-        ? {}
-        : { checkpointEveryMs: options.checkpointEveryMs }),
+      ...(options.onRestore === undefined ? {} : { onRestore: options.onRestore }),
     })
   }
 
-  /** @throws log_owned, log_corrupt, state_vanished, state_version, state_mismatch */
+  /** @throws log_owned, log_corrupt, log_kafka_*, state_vanished, state_version, state_mismatch */
   static async open(options: AppOptions): Promise<App> {
     mkdirSync(options.directory, { recursive: true })
-    const log = await openEmbeddedLog({
-      directory: join(options.directory, 'log'),
-      durability: options.durability,
-      now: options.now,
-      maxRecordBytes: RECORD_BYTES,
-    })
+    const { directory, now } = options
+    const log = await openAppLog(options.log, { directory, now, maxRecordBytes: RECORD_BYTES })
     try {
-      const app = new App(options, log)
+      const app = new App(options, log, await eventPartitions(options.log, log))
       await app.worker.start()
       return app
     } catch (error) {
@@ -176,10 +181,24 @@ export class App {
     return this.#control({ kind: 'model', activated })
   }
 
-  /** Resolves when everything appended is processed and nothing moves any more. */
+  /** Resolves when everything appended is processed by the tasks here, and nothing of theirs moves any more. */
   async settled(): Promise<void> {
-    while ((await this.worker.lag()) > 0) await this.committed()
+    while (!(await this.#still())) await this.committed()
     if (this.#failure !== null) throw this.#failure
+  }
+
+  /** What a commit wrote may be visible only after it was acknowledged: then one look is not enough. */
+  async #still(): Promise<boolean> {
+    const { epochs } = this.worker.stats
+    if ((await this.worker.lag()) > 0) return false
+    const { log, worker } = this
+    if (log.kind === 'embedded') return true
+    const partitions = worker.tasks.map(({ stage, partition }) => ({
+      topic: stage.topic,
+      partition,
+    }))
+    const waits = (await log.stability(partitions)).some((it) => it.stable < it.written)
+    return !waits && (await worker.lag()) === 0 && worker.stats.epochs === epochs
   }
 
   /** Raw calls that the router has not read yet. */
@@ -199,21 +218,33 @@ export class App {
     clearTimeout(timer)
   }
 
-  /** The key that a customer's profile is kept under, and the profile's state. */
+  /**
+   * The key that a customer's profile is kept under, and the profile's state.
+   * @throws task_not_here
+   */
   customer(id: string): { readonly key: string; readonly profile: ProfileState } | null {
-    for (const start of id.startsWith('u:') || id.startsWith('a:')
-      ? [id]
-      : [`u:${id}`, `a:${id}`]) {
-      let key = start
-      for (let hops = 0; hops < 8; hops++) {
-        const { to } = this.#read('identity', key) as IdentityState
-        if (to === null) break
-        key = to
-      }
-      const profile = this.#read('profile', key)
-      if (profile !== this.#initial('profile')) return { key, profile: profile as ProfileState }
+    for (const start of keysOf(id)) {
+      const found = this.locate(start)
+      if (found.kind === 'here') return found
+      // Asked again for what another process keeps, this one says so in its own words.
+      if (found.kind === 'elsewhere') this.#read('identity', found.key)
     }
     return null
+  }
+
+  /** Follows a key to where its profile is kept, as far as that is known here. */
+  locate(start: string): Located {
+    let key = start
+    for (let hops = 0; ; hops++) {
+      const partition = partitionOf(keyGroup(key), this.options.partitions)
+      if (!this.#keeps(partition)) return { kind: 'elsewhere', key, partition }
+      const { to } = this.#read('identity', key) as IdentityState
+      if (to === null || hops === 8) break
+      key = to
+    }
+    const profile = this.#read('profile', key)
+    if (profile === this.#initial('profile')) return { kind: 'unknown' }
+    return { kind: 'here', key, profile: profile as ProfileState }
   }
 
   /** The value of a broadcast in force at the first customer task. */
@@ -239,6 +270,12 @@ export class App {
   #read(operator: string, key: string): unknown {
     const partition = partitionOf(keyGroup(key), this.options.partitions)
     return this.worker.read({ stage: TOPICS.customerInbox, partition, operator }, key)
+  }
+
+  #keeps(partition: number): boolean {
+    return this.worker.tasks.some(
+      (task) => task.stage.id === TOPICS.customerInbox && task.partition === partition,
+    )
   }
 
   #initial(operator: string): unknown {
@@ -274,4 +311,10 @@ export class App {
     for (const settle of this.#settlers) settle()
     this.#settlers.clear()
   }
+}
+
+/** A topic of somebody else's has as many partitions as they gave it. */
+async function eventPartitions(options: AppLog, log: OpenedLog): Promise<number> {
+  if (options.kind === 'embedded' || options.foreignTopics?.[TOPICS.events] === undefined) return 1
+  return (await log.topics()).find((topic) => topic.name === TOPICS.events)?.partitions ?? 1
 }

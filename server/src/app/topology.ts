@@ -9,6 +9,7 @@
  *   control -> definitions, model (broadcast)
  */
 import {
+  asBuffer,
   bytesCodec,
   type Codec,
   type DeadLetter,
@@ -48,6 +49,7 @@ import {
   touches,
 } from '#operators'
 import { activityCodec, activityRow } from './activity-row.ts'
+import { withEnvelope } from './binary-event.ts'
 
 /** What the `control` topic holds. */
 export type ControlRecord =
@@ -57,6 +59,8 @@ export type ControlRecord =
 export interface TopologyOptions {
   /** Partitions of the customer inbox: how far the customer stage can be spread. */
   readonly partitions: number
+  /** Partitions of the topic of raw events; 1 unless it is somebody else's. */
+  readonly eventPartitions?: number
   /** Whether live events are taken in beside imported ones. */
   readonly live: boolean
   /** Links decisions into the audit chain. */
@@ -99,7 +103,7 @@ export function opportune(options: TopologyOptions): Topology {
     retentionMs: days(30),
   })
 
-  const { accepted, rejected } = route(t, options.live)
+  const { accepted, rejected } = route(t, options)
   accepted.into(inbox, routingKey, { wrap: (event): InboxRecord => ({ kind: 'event', event }) })
   rejected.sink('rejected', { topic: TOPICS.deadLetters, codec: json(), partitions: 1 })
 
@@ -129,7 +133,7 @@ export function opportune(options: TopologyOptions): Topology {
 }
 
 /** The router's part: every raw record becomes an event or a dead letter (ING-4). */
-function route(t: Topology, live: boolean) {
+function route(t: Topology, { live, eventPartitions = 1 }: TopologyOptions) {
   const imported = t.source<Uint8Array>('import', {
     topic: TOPICS.import,
     codec: bytesCodec,
@@ -137,11 +141,12 @@ function route(t: Topology, live: boolean) {
     startsIn: 'history',
     retentionMs: RAW_RETENTION,
   })
-  const raw = live ? imported.merge(liveEvents(t)) : imported
+  const raw = live ? imported.merge(liveEvents(t, eventPartitions)) : imported
   return raw.branch(
     'validate',
     { accepted: output<CustomerEvent>(), rejected: output<DeadLetter>() },
-    (bytes, emit, info) => {
+    (raw, emit, info) => {
+      const bytes = withEnvelope(asBuffer(raw), info.headers())
       const parsed = parseEvent(bytes, info.appendedAt)
       if (parsed.ok) emit.accepted(parsed.event)
       else
@@ -153,15 +158,16 @@ function route(t: Topology, live: boolean) {
           partition: info.partition,
           offset: info.offset,
           at: info.appendedAt,
-          bytes: info.bytes.toString('base64'),
+          bytes: bytes.toString('base64'),
         })
     },
   )
 }
 
-const liveEvents = (t: Topology): Stream<Uint8Array> =>
+const liveEvents = (t: Topology, partitions: number): Stream<Uint8Array> =>
   t.source<Uint8Array>('events', {
     topic: TOPICS.events,
+    partitions,
     codec: bytesCodec,
     clock: { kind: 'append', idle: 'wall' },
     retentionMs: RAW_RETENTION,

@@ -65,7 +65,7 @@ export async function benchPipeline(
   const directory = mkdtempSync(join(tmpdir(), 'opportune-bench-'))
   const app = await App.open({
     directory,
-    durability: 'disk',
+    log: { kind: 'embedded', durability: 'disk' },
     partitions: 4,
     build: 'bench',
     now: Date.now,

@@ -5,7 +5,6 @@
  */
 import type { Plan, ReadOnlyLog, Task } from '#engine'
 import { type Analytics, decodeRecord, readDecision, verifyChains } from '#sinks'
-import type { App } from '../app/app.ts'
 import { readTopic, readValues } from '../app/read-topic.ts'
 import { TOPICS } from '../app/topology.ts'
 
@@ -20,14 +19,25 @@ export interface Outcome {
   readonly chain_faults: number
 }
 
-export async function outcomeOf(app: App, analytics: Analytics): Promise<Outcome> {
+export interface OutcomeParts {
+  readonly plan: Plan
+  readonly log: Readable
+  readonly state: Outcome['state']
+  readonly analytics: Analytics
+}
+
+export async function outcomeOf({ plan, log, state, analytics }: OutcomeParts): Promise<Outcome> {
   return {
-    topics: await topicsOf(app.plan, app.log),
-    state: Object.assign({}, ...app.worker.tasks.map(stateOf)) as Record<string, string>,
+    topics: await topicsOf(plan, log),
+    state,
     tables: await tablesOf(analytics),
-    chain_faults: await chainFaults(app.log),
+    chain_faults: await chainFaults(log),
   }
 }
+
+/** Committed state of the tasks of one process. */
+export const stateOfTasks = (tasks: readonly Task[]): Outcome['state'] =>
+  Object.assign({}, ...tasks.map(stateOf)) as Outcome['state']
 
 type Readable = Pick<ReadOnlyLog, 'topics' | 'bounds' | 'reader'>
 

@@ -16,7 +16,7 @@ import { App } from '../app/app.ts'
 import { openImport } from '../imports/index.ts'
 import { packagePath } from '../package-root.ts'
 import { feed } from '../replay/feed.ts'
-import { outcomeOf } from './outcome.ts'
+import { outcomeOf, stateOfTasks } from './outcome.ts'
 
 /** Argument 2, as JSON. */
 export interface LifeOptions {
@@ -77,7 +77,7 @@ async function live(options: LifeOptions): Promise<void> {
   const onStep = killer(process.env['OPPORTUNE_KILL'])
   const app = await App.open({
     directory: options.directory,
-    durability: options.durability,
+    log: { kind: 'embedded', durability: options.durability },
     partitions: PARTITIONS,
     build: 'chaos',
     now: Date.now,
@@ -106,7 +106,8 @@ async function live(options: LifeOptions): Promise<void> {
   await feed(reader.records(), target, { tail: hours(24), batch: BATCH })
   const analytics = early ?? load(options)
   await loaded(analytics)
-  const outcome = await outcomeOf(app, analytics)
+  const { plan, log, worker } = app
+  const outcome = await outcomeOf({ plan, log, state: stateOfTasks(worker.tasks), analytics })
   await analytics.stop()
   await app.stop()
   writeFileSync(options.outcome, JSON.stringify(outcome))

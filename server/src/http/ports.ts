@@ -9,6 +9,7 @@ import type {
   Decision,
   DefinitionProblem,
   Health,
+  Member,
   Profile,
   QueryResult,
   Rates,
@@ -35,7 +36,16 @@ export type ProfileAnswer =
   | { readonly kind: 'behind'; readonly epoch: number }
 
 export interface ReadPorts {
-  profile(customer: string, options: { readonly minEpoch: number | null }): Promise<ProfileAnswer>
+  profile(
+    customer: string,
+    options: {
+      readonly minEpoch: number | null
+      /** How often one of our processes has passed the question on to another. */
+      readonly hops: number
+    },
+  ): Promise<ProfileAnswer>
+  /** The processes that share the log; one that has it to itself is alone. */
+  members(): readonly Member[]
   decision(id: string): Promise<Decision | undefined>
   why(id: string): Promise<Why | undefined>
   /** The latest first. */

@@ -4,10 +4,16 @@ import { OpportuneError } from '#engine'
 import type { LiveStreams } from './live.ts'
 import type { ReadPorts } from './ports.ts'
 import { described, json, type Route, type RouteBasics, route, text } from './route.ts'
-import { Decision, Profile, Rates, Snapshot, Topology, Why } from './views.ts'
+import { Decision, Member, Profile, Rates, Snapshot, Topology, Why } from './views.ts'
 
 const CustomerId = Type.Object({ id: Type.String({ minLength: 1, maxLength: 256 }) })
 const DecisionId = Type.Object({ id: Type.String({ minLength: 1, maxLength: 128 }) })
+
+/** Set by one of our processes that asks another one. */
+export const HOPS_HEADER = 'x-opportune-hops'
+
+const hopsOf = (header: string | readonly string[] | undefined): number =>
+  typeof header === 'string' && /^\d$/.test(header) ? Number(header) : 0
 
 const read = (basics: Pick<RouteBasics, 'path' | 'id' | 'summary' | 'answers'>): RouteBasics => ({
   method: 'GET',
@@ -20,6 +26,18 @@ export const readRoutes = (ports: ReadPorts, live: LiveStreams): readonly Route[
   profileRoute(ports),
   ...decisionRoutes(ports),
   topologyRoute(ports),
+  route(
+    read({
+      path: '/api/v1/members',
+      id: 'members',
+      summary: 'The processes that share the log, and what each of them keeps.',
+      answers: {
+        200: described('The members.', Type.Object({ members: Type.Array(Member) })),
+      },
+    }),
+    {},
+    () => json({ members: ports.members() }),
+  ),
   route(
     read({
       path: '/api/v1/rates',
@@ -71,8 +89,11 @@ const profileRoute = (ports: ReadPorts): Route =>
         ),
       }),
     },
-    async ({ params, query }) => {
-      const answer = await ports.profile(params.id, { minEpoch: query.min_epoch ?? null })
+    async ({ params, query, raw }) => {
+      const answer = await ports.profile(params.id, {
+        minEpoch: query.min_epoch ?? null,
+        hops: hopsOf(raw.headers[HOPS_HEADER]),
+      })
       if (answer.kind === 'unknown')
         throw new OpportuneError('http_customer_unknown', 'Nothing was found.')
       if (answer.kind === 'behind')

@@ -51,7 +51,7 @@ export class FakeSystem implements HttpPorts {
 
   profile(
     customer: string,
-    options: { readonly minEpoch: number | null },
+    options: Parameters<HttpPorts['profile']>[1],
   ): ReturnType<HttpPorts['profile']> {
     if (!this.decisionList.some((it) => it.customer_id === customer))
       return Promise.resolve({ kind: 'unknown' })
@@ -63,6 +63,10 @@ export class FakeSystem implements HttpPorts {
       epoch: 412,
       profile: sampleProfile(customer, NOW),
     })
+  }
+
+  members(): ReturnType<HttpPorts['members']> {
+    return []
   }
 
   decision(id: string): Promise<Decision | undefined> {

@@ -176,6 +176,18 @@ export const Snapshot = Type.Object({
 })
 export type Snapshot = Seen<typeof Snapshot>
 
+export const Member = Type.Object({
+  instance: Type.String(),
+  url: Type.String({ description: 'Where it is asked.' }),
+  version: Type.String(),
+  at: Millis('When it said so.'),
+  duties: Type.Boolean({ description: 'It seals the audit, writes the outbox, loads analytics.' }),
+  tasks: Type.Record(Type.String(), Type.Integer(), {
+    description: 'The tasks it keeps, each with its epoch when that was said.',
+  }),
+})
+export type Member = Seen<typeof Member>
+
 export const QueryResult = Type.Object({
   columns: Type.Array(Type.Object({ name: Type.String(), type: Type.String() })),
   rows: Type.Array(Type.Array(Type.Unknown())),

@@ -41,7 +41,7 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'opportune-replay-'))
   const app = await App.open({
     directory,
-    durability: options.directory === undefined ? 'os' : 'disk',
+    log: { kind: 'embedded', durability: options.directory === undefined ? 'os' : 'disk' },
     partitions: options.partitions ?? 4,
     build: 'replay',
     now: Date.now,

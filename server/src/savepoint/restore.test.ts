@@ -25,7 +25,13 @@ let savepoint = ''
 let profiles: unknown[] = []
 
 const open = (directory: string, partitions: number): Promise<App> =>
-  App.open({ directory, durability: 'os', partitions, build: '0.1.0', now: () => NOW })
+  App.open({
+    directory,
+    log: { kind: 'embedded', durability: 'os' },
+    partitions,
+    build: '0.1.0',
+    now: () => NOW,
+  })
 
 const calls = (from: number, count: number): Buffer[] =>
   Array.from({ length: count }, (_, i) => {

@@ -12,7 +12,13 @@ let directory = ''
 let savepoint = ''
 
 const open = (): Promise<App> =>
-  App.open({ directory, durability: 'os', partitions: 4, build: '0.1.0', now: Date.now })
+  App.open({
+    directory,
+    log: { kind: 'embedded', durability: 'os' },
+    partitions: 4,
+    build: '0.1.0',
+    now: Date.now,
+  })
 
 const views = (from: number, count: number): Buffer[] =>
   Array.from({ length: count }, (_, i) => {

@@ -58,7 +58,7 @@ export async function verifyCommand(
 ): Promise<Verification> {
   const app = await App.open({
     directory: options.directory,
-    durability: 'disk',
+    log: { kind: 'embedded', durability: 'disk' },
     partitions: await recordedPartitions(options.directory),
     build: packageVersion(),
     now: Date.now,

@@ -5,7 +5,7 @@
  * Where only the number matters it is the distance between two ends; what has a label is read. What was
  * there before the first look does not count.
  */
-import type { DeadLetter, EmbeddedLog, EventLog, LogBatch } from '#engine'
+import type { DeadLetter, EventLog, LogBatch } from '#engine'
 import { type PathSnapshot, readDecision } from '#sinks'
 import { TOPICS, type TriggerRow } from '../app/topology.ts'
 
@@ -59,7 +59,7 @@ export class PathCounts {
   }
 
   /** Looks at decisions as they are committed: only then can be told how long they took. */
-  watch(log: ReadableLog & Pick<EmbeddedLog, 'onAppend'>): () => void {
+  watch(log: ReadableLog & Pick<EventLog, 'onAppend'>): () => void {
     return log.onAppend([TOPICS.decisions], () => {
       // What a failed look missed is read by the next one.
       this.#readDecisions(log).catch(() => {})

@@ -6,6 +6,8 @@ import type { App } from '../app/app.ts'
 import { deadLetters, redrive } from '../cli/backend/dead-letters.ts'
 import { findDecision, latestDecisions } from '../cli/backend/decisions.ts'
 import { profileOf } from '../cli/backend/profile-of.ts'
+import type { Members } from '../cluster/members.ts'
+import type { RemoteReads } from '../cluster/remote-reads.ts'
 import type { HttpPorts } from '../http/ports.ts'
 import type { Decision, Health, Rates, Topology } from '../http/views.ts'
 import type { CurrentStage } from './stage.ts'
@@ -21,6 +23,8 @@ export interface PortParts {
   readonly health: () => Health
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>
   readonly savepoint: HttpPorts['savepoint']
+  /** The other processes of the log; null where there are none, or they are not known yet. */
+  readonly cluster?: () => { readonly members: Members; readonly reads: RemoteReads } | null
 }
 
 const BEHIND_WAIT_MS = 1_000
@@ -44,7 +48,13 @@ export function portsOf(parts: PortParts): HttpPorts {
     savepoint: parts.savepoint,
     topology: () => shown,
     rates: () => stage.found?.meter.rates() ?? noRates(parts.now()),
-    profile: (customer, { minEpoch }) => profileAnswer(app(), customer, minEpoch),
+    profile(customer, question) {
+      const read = (key: string) => profileAnswer(app(), key, question.minEpoch)
+      const cluster = parts.cluster?.() ?? null
+      if (cluster === null) return read(customer)
+      return cluster.reads.profile(app(), customer, question, read)
+    },
+    members: () => parts.cluster?.()?.members.all() ?? [],
     decision: async (id) => (await findDecision(app().log, id))?.decision as Decision | undefined,
     why: async (id) => (await findDecision(app().log, id)) as never,
     async latestDecisions(filter) {

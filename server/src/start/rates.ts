@@ -3,6 +3,7 @@ import type { App } from '../app/app.ts'
 import { TOPICS } from '../app/topology.ts'
 import type { Rates } from '../http/views.ts'
 import type { DecisionTail } from './decision-tail.ts'
+import { TaskCounts } from './task-counts.ts'
 
 const SAMPLE_MS = 1_000
 
@@ -13,6 +14,7 @@ export class RateMeter {
   #at = 0
   #nodes: Rates['nodes'] = {}
   #counts = { read: 0, accepted: 0, duplicates: 0, rejected: 0 }
+  readonly #own = new TaskCounts()
   #timer: NodeJS.Timeout | null = null
 
   constructor(app: App, decisions: DecisionTail) {
@@ -63,9 +65,23 @@ export class RateMeter {
 
   /** From the topics' ends: what came in was accepted, known already, or refused. */
   async #count(): Promise<void> {
+    if (this.#app.log.kind === 'kafka') {
+      this.#countOwn()
+      return
+    }
     const accepted = await this.#end(TOPICS.activity)
     const duplicates = await this.#end(TOPICS.duplicates)
     const rejected = await this.#end(TOPICS.deadLetters)
+    this.#counts = { read: accepted + duplicates + rejected, accepted, duplicates, rejected }
+  }
+
+  /** On Kafka offsets are no numbers of records: of the tasks here, what they took in. */
+  #countOwn(): void {
+    const { accepted, duplicates } = this.#own.follow(this.#app.worker.tasks)
+    const rejected = [...this.#before].reduce(
+      (sum, [node, total]) => (node.endsWith('/rejected') ? sum + total : sum),
+      0,
+    )
     this.#counts = { read: accepted + duplicates + rejected, accepted, duplicates, rejected }
   }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { ProfileViewSchema } from '#operators'
 import {
   type Analytics,
+  type AnalyticsLog,
   type OutboxChannel,
   openSigningKey,
   type Sealer,
@@ -13,13 +14,17 @@ import {
 import type { App } from '../app/app.ts'
 
 /** Reads topics by path, in a process of its own: it may outlive an app, and be there before it. */
-export function startAnalyticsFor(directory: string, clickhouseUrl?: string): Analytics {
+export function startAnalyticsFor(
+  directory: string,
+  clickhouseUrl?: string,
+  log: AnalyticsLog = { kind: 'embedded', directory: join(directory, 'log') },
+): Analytics {
   return startAnalytics({
     database:
       clickhouseUrl === undefined
         ? { kind: 'embedded', path: join(directory, 'clickhouse') }
         : { kind: 'remote', url: clickhouseUrl },
-    log: { kind: 'embedded', directory: join(directory, 'log') },
+    log,
     profileSchema: ProfileViewSchema,
   })
 }
@@ -30,8 +35,9 @@ export interface Writers {
   readonly outbox: OutboxChannel
 }
 
-export async function startWriters(app: App): Promise<Writers> {
-  const { directory, now } = app.options
+/** @param directory where keys, seals and outbox lie; several processes of one machine may share it */
+export async function startWriters(app: App, directory = app.options.directory): Promise<Writers> {
+  const { now } = app.options
   const sealer = await startSealer({
     log: app.log,
     // A secret store may hand the key over; then no file is made.

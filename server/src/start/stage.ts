@@ -30,10 +30,20 @@ export class Stage {
     return new Stage(await App.open(options))
   }
 
-  /** Starts what reads the app's topics. */
-  async run(counts: PathCounts, onError: (error: unknown) => void): Promise<void> {
-    this.#unwatch = counts.watch(this.app.log)
-    this.writers = await startWriters(this.app)
+  /**
+   * Starts what reads the app's topics.
+   * @param counts null: another process of the same log counts, seals and writes the outbox
+   * @param directory where the writers keep what is theirs, where that is not the app's directory
+   */
+  async run(
+    counts: PathCounts | null,
+    onError: (error: unknown) => void,
+    directory?: string,
+  ): Promise<void> {
+    if (counts !== null) {
+      this.#unwatch = counts.watch(this.app.log)
+      this.writers = await startWriters(this.app, directory)
+    }
     await this.meter.start(onError)
   }
 
@@ -65,7 +75,13 @@ export function syncData(directory: string): void {
 
 /** Where the current stage is found; nothing can be asked between two of them. */
 export class CurrentStage {
+  readonly #absent: OpportuneError
   #stage: Stage | null = null
+
+  /** @param absent what is told while there is none */
+  constructor(absent = new OpportuneError('server_importing', 'It ends just now.')) {
+    this.#absent = absent
+  }
 
   set(stage: Stage | null): void {
     this.#stage = stage
@@ -76,9 +92,9 @@ export class CurrentStage {
     return this.#stage
   }
 
-  /** @throws server_importing */
+  /** @throws server_importing, or as the constructor was told */
   get(): Stage {
-    if (this.#stage === null) throw new OpportuneError('server_importing', 'It ends just now.')
+    if (this.#stage === null) throw this.#absent
     return this.#stage
   }
 }

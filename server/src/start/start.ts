@@ -303,7 +303,7 @@ function appOptions(
 ): AppOptions {
   return {
     directory: options.directory,
-    durability: how.import ? 'os' : options.durability,
+    log: { kind: 'embedded', durability: how.import ? 'os' : options.durability },
     partitions: options.partitions,
     build: packageVersion(),
     now: Date.now,

@@ -5,14 +5,21 @@
  * because two of them must not share a database.
  */
 import { mkdirSync } from 'node:fs'
-import { findError, openEmbeddedLogReadOnly, type ReadOnlyLog } from '#engine'
+import { findError, openEmbeddedLogReadOnly, openKafkaLog, type ReadOnlyLog } from '#engine'
 import { connect, credentialsFrom, type Database } from './connect.ts'
 import { feedsOf } from './feeds.ts'
 import { Loader, type LoaderHooks } from './loader.ts'
 import { Loading } from './loading.ts'
 import { migrate, ownMigrations } from './migrate.ts'
 import { profileColumnsOf, syncProfileColumns } from './profile-columns.ts'
-import type { AnalyticsSettings, CrashPoint, Failure, FromChild, ToChild } from './protocol.ts'
+import type {
+  AnalyticsLog,
+  AnalyticsSettings,
+  CrashPoint,
+  Failure,
+  FromChild,
+  ToChild,
+} from './protocol.ts'
 import { QueryDesk } from './queries.ts'
 
 const STATUS_MS = 1_000
@@ -49,9 +56,16 @@ interface Opened {
   readonly run: Promise<void>
 }
 
+function openLog(log: AnalyticsLog): Promise<ReadOnlyLog> {
+  if (log.kind === 'embedded') return openEmbeddedLogReadOnly(log.directory)
+  const { kind: _, ...options } = log
+  // What is not there yet is made by who writes it.
+  return openKafkaLog({ ...options, createTopics: false })
+}
+
 async function open(settings: AnalyticsSettings): Promise<Opened> {
   if (settings.database.kind === 'embedded') mkdirSync(settings.database.path, { recursive: true })
-  const log = await openEmbeddedLogReadOnly(settings.log.directory)
+  const log = await openLog(settings.log)
   const database = await connect(settings.database, credentialsFrom(process.env))
   const { writer, readers } = database
   await migrate(writer, ownMigrations(), Date.now())

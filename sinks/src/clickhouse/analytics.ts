@@ -92,6 +92,8 @@ class Supervisor implements Analytics {
     this.#startedAt = performance.now()
     const child = fork(CHILD, [], {
       execArgv: loaderFlags(),
+      // Every call of the Kafka client that waits for a broker holds a thread of the pool.
+      env: { ...process.env, UV_THREADPOOL_SIZE: process.env['UV_THREADPOOL_SIZE'] ?? '16' },
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     })

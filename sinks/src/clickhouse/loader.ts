@@ -162,7 +162,10 @@ export class Loader {
       const from = Math.max(this.#positionOf(source.key), source.start)
       this.stats.missed += from - this.#positionOf(source.key)
       this.#positions.set(source.key, from)
-      if (from < source.end) await readInto(builder, this.#reader, { ...source, from }, limits)
+      if (from >= source.end) continue
+      const to = await readInto(builder, this.#reader, { ...source, from }, limits)
+      // Up to the end there is no record, as behind the last one on Kafka: ends of transactions.
+      if (to === from) this.#positions.set(source.key, source.end)
     }
     return builder.build()
   }

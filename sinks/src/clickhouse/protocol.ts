@@ -1,14 +1,22 @@
 /** What the process of analytics and its parent say to each other. Plain data, structured-cloned. */
-import type { ErrorCode } from '#engine'
+import type { ErrorCode, KafkaLogOptions } from '#engine'
 import type { BlockLimits } from './blocks.ts'
 import type { Answer, DatabaseOptions } from './connect.ts'
 import type { TopicNames } from './feeds.ts'
 import type { LoaderStats } from './loader.ts'
 
+/** Where to load from. The process opens it for itself, beside whoever writes it. */
+export type AnalyticsLog =
+  | { readonly kind: 'embedded'; readonly directory: string }
+  | ({ readonly kind: 'kafka' } & Pick<
+      KafkaLogOptions,
+      'brokers' | 'security' | 'prefix' | 'foreignTopics' | 'connectTimeoutMs' | 'fetchWaitMs'
+    >)
+
 export interface AnalyticsSettings {
   readonly database: DatabaseOptions
   /** The event log to load from. */
-  readonly log: { readonly kind: 'embedded'; readonly directory: string }
+  readonly log: AnalyticsLog
   /** JSON Schema of the profile; its fields become the columns of the profiles table. */
   readonly profileSchema: unknown
   readonly topics?: TopicNames

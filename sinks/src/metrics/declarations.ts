@@ -62,6 +62,10 @@ export const METRICS = {
   opportune_state_hand_overs_total: counter('States of keys handed over to another key.', 'stage'),
   opportune_task_lag_records: gauge('Records in the inbox behind a task.', 'stage', 'partition'),
   opportune_task_time_timestamp_seconds: moment('Task time.', 'stage', 'partition'),
+  opportune_restore_progress_ratio: gauge(
+    'How much of the changelogs whose restore has begun is read; 1 when none is left.',
+  ),
+  opportune_restore_records: gauge('Changelog records read by the restores of this process.'),
   opportune_restore_duration_seconds: {
     type: 'gauge',
     help: 'How long this process took to restore its tasks.',

@@ -51,7 +51,7 @@ async function openHttp(): Promise<Opened & { readonly url: string }> {
   const shop = await makeShop()
   const current = await Stage.open({
     directory: shop.directory,
-    durability: 'os',
+    log: { kind: 'embedded', durability: 'os' },
     partitions: 2,
     build: 'test',
     now: () => NOW,

@@ -96,7 +96,13 @@ class Local {
     const { directory, now } = this.#options
     const partitions = await this.#partitions()
     await this.#closeReadOnly()
-    this.#app = await App.open({ directory, durability: 'disk', partitions, build: 'cli', now })
+    this.#app = await App.open({
+      directory,
+      log: { kind: 'embedded', durability: 'disk' },
+      partitions,
+      build: 'cli',
+      now,
+    })
     return this.#app
   }
 

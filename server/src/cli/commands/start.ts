@@ -1,10 +1,13 @@
 /** `opportune start`: the product, until it is told to stop. */
 import { type Command, Option } from 'commander'
-import { declare, type Session } from '../command.ts'
+import { type Call, declare, type Session } from '../command.ts'
 import { dataOption, dropStateOption, integer, webAddress } from '../options.ts'
+import { type KafkaCliOptions, kafkaOptions } from './kafka-options.ts'
 
-interface StartOptions {
+interface StartOptions extends KafkaCliOptions {
+  readonly log: 'embedded' | 'kafka'
   readonly data: string
+  readonly shared?: string
   readonly port: number
   readonly host: string
   readonly import: boolean
@@ -23,6 +26,7 @@ export function addStart(program: Command, session: Session): void {
     examples: [
       './bin/opportune start',
       './bin/opportune start --data /srv/opportune --port 9000 --no-import',
+      './bin/opportune start --log kafka --brokers kafka-1:9092,kafka-2:9092',
     ],
     options: [
       dataOption(),
@@ -50,24 +54,19 @@ export function addStart(program: Command, session: Session): void {
         .env('OPPORTUNE_CLICKHOUSE_URL')
         .argParser(webAddress),
       dropStateOption(),
+      new Option('--log <kind>', 'the event log: in the data directory, or on Kafka')
+        .choices(['embedded', 'kafka'])
+        .env('OPPORTUNE_LOG')
+        .default('embedded'),
+      ...kafkaOptions(),
+      new Option(
+        '--shared <dir>',
+        'where keys, seals and outbox lie, for a worker of run',
+      ).hideHelp(),
     ],
-    async run({ options, io, progress, progressDone, say }) {
-      const { startCommand } = await import('../../start/start.ts')
-      const { data: directory, port, host, durability, partitions } = options
-      const { clickhouseUrl, dropState } = options
-      const running = await startCommand(
-        {
-          directory,
-          port,
-          host,
-          import: options.import,
-          durability,
-          partitions,
-          ...(clickhouseUrl === undefined ? {} : { clickhouseUrl }),
-          ...(dropState === undefined ? {} : { dropState }),
-        },
-        { out: say, progress: { update: progress, done: progressDone } },
-      )
+    async run(call) {
+      const { io, say, options } = call
+      const running = options.log === 'kafka' ? await onKafka(call) : await embedded(call)
       const stops: Promise<void>[] = []
       const off = io.onStopRequest(() => {
         // Leaving at once loses nothing committed: the next start goes on from the last epoch.
@@ -84,4 +83,57 @@ export function addStart(program: Command, session: Session): void {
       return { json: { stopped: true }, text: 'stopped\n' }
     },
   })
+}
+
+interface Running {
+  readonly done: Promise<void>
+  stop(): Promise<void>
+}
+
+async function embedded({
+  options,
+  say,
+  progress,
+  progressDone,
+}: Call<StartOptions>): Promise<Running> {
+  const { startCommand } = await import('../../start/start.ts')
+  const { data: directory, port, host, durability, partitions } = options
+  const { clickhouseUrl, dropState } = options
+  return startCommand(
+    {
+      directory,
+      port,
+      host,
+      import: options.import,
+      durability,
+      partitions,
+      ...(clickhouseUrl === undefined ? {} : { clickhouseUrl }),
+      ...(dropState === undefined ? {} : { dropState }),
+    },
+    { out: say, progress: { update: progress, done: progressDone } },
+  )
+}
+
+async function onKafka({ options, say, io }: Call<StartOptions>): Promise<Running> {
+  const { kafkaSettings } = await import('../../cluster/kafka-settings.ts')
+  const { startNode } = await import('../../cluster/node.ts')
+  const { data: directory, port, host, partitions, duties, shared = directory } = options
+  const running = await startNode(
+    {
+      directory,
+      shared,
+      log: kafkaSettings(options, io.env),
+      port,
+      host,
+      partitions,
+      duties,
+      clickhouseUrl: options.clickhouseUrl,
+      dropState: options.dropState,
+    },
+    say,
+  )
+  // A supervisor waits for it; and without one, another would soon start a worker of this name.
+  void running.ready.then(() => process.send?.('ready'))
+  process.once('disconnect', () => void running.stop())
+  return running
 }
