@@ -5,10 +5,12 @@
  * U2 Within one destination, order is emission order.
  * U3 A frame to an inbox that this stage's marks hold back ends with the task's time; where nothing
  *    was sent, a frame of its own carries the mark once time moved by `markEvery`.
+ * U5 A record whose output is larger than the log may take is refused while it is processed, as any that
+ *    an operator throws at: it becomes a dead letter, and the epoch goes on.
  */
 import { ByteWriter } from '../codec/bytes.ts'
 import type { Codec } from '../codec/codec.ts'
-import { assert } from '../errors.ts'
+import { assert, OpportuneError } from '../errors.ts'
 import { FRAME_BYTES, type FrameItem, FrameWriter } from '../frame/frame.ts'
 import { keyGroup } from '../hash.ts'
 import type { OutgoingRecord } from '../log/port.ts'
@@ -98,6 +100,11 @@ class SinkDestination implements Destination {
     this.nows.push(at.now)
   }
 
+  /** Size of the encoded value that was added last. */
+  get lastBytes(): number {
+    return (this.ends.at(-1) ?? 0) - (this.ends.at(-2) ?? 0)
+  }
+
   /** The encoded value of record `index`; valid until the next `add`. */
   view(index: number): Buffer {
     return this.bytes.buffer.subarray(this.ends[index - 1] ?? 0, this.ends[index])
@@ -134,6 +141,8 @@ export interface OutputOptions {
   readonly partition: number
   /** Task time between marks to a partition that gets no records. */
   readonly markEvery: Millis
+  /** Largest output, as it is encoded, in bytes; absent: the log alone decides. */
+  readonly maxBytes?: number | undefined
   readonly inboxes: readonly {
     readonly topic: string
     readonly partitions: number
@@ -146,6 +155,7 @@ export type InboxPartitions = readonly Destination[]
 
 export class Outputs {
   readonly #options: OutputOptions
+  readonly #maxBytes: number
   readonly #frames = new Map<string, FrameDestination[]>()
   readonly #sinks = new Map<string, SinkDestination>()
   /** The first `#touchedCount` of them the record has written to; setting `length` is a slow call. */
@@ -158,6 +168,7 @@ export class Outputs {
 
   constructor(options: OutputOptions) {
     this.#options = options
+    this.#maxBytes = options.maxBytes ?? Number.POSITIVE_INFINITY
     for (const inbox of options.inboxes) {
       const known = this.#frames.get(inbox.topic)
       const carriesTime = inbox.carriesTime || known?.[0]?.carriesTime === true
@@ -207,6 +218,13 @@ export class Outputs {
     this.#touch(to)
     if (!to.open) this.#open(to, item.mark)
     to.frame.add(item, value, codec)
+    // Closed frames are small: it is this record's own.
+    if (to.frame.bytes > this.#maxBytes) throw this.#tooLarge(to.topic)
+  }
+
+  #tooLarge(topic: string): OpportuneError {
+    const limit = this.#maxBytes
+    return new OpportuneError('log_record_too_large', `An output to ${topic}.`, { topic, limit })
   }
 
   #open(to: FrameDestination, mark: Millis): void {
@@ -230,6 +248,7 @@ export class Outputs {
     if (sink === undefined) this.#sinks.set(id, (sink = new SinkDestination(spec)))
     this.#touch(sink)
     sink.add(value, at)
+    if (sink.lastBytes > this.#maxBytes) throw this.#tooLarge(spec.topic)
   }
 
   #touch(destination: FrameDestination | SinkDestination): void {

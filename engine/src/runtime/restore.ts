@@ -204,12 +204,14 @@ async function* read(options: RestoreOptions, from: number): AsyncGenerator<LogB
     const end = bounds?.end ?? 0
     for (let offset = from; offset < end; ) {
       const batch = await reader.read(changelog, offset, { maxRecords: 5_000, maxBytes: 4 << 20 })
-      if (batch === undefined) return
+      if (batch === undefined) break
       yield batch
       offset = batch.nextOffset
       records += batch.length
       onProgress?.({ task: task.id, records, from, at: offset, end })
     }
+    // What is left of the offsets holds no records.
+    if (from < end) onProgress?.({ task: task.id, records, from, at: end, end })
   } finally {
     await reader.close()
   }

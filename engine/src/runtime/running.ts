@@ -28,7 +28,7 @@ export interface Running {
 
 type Options = Pick<
   WorkerOptions,
-  'plan' | 'openState' | 'tickMs' | 'now' | 'log' | 'dropState' | 'onRestore'
+  'plan' | 'openState' | 'tickMs' | 'now' | 'log' | 'dropState' | 'onRestore' | 'maxOutputBytes'
 >
 
 export function openRunning(stage: Stage, at: TopicPartition, options: Options): Running {
@@ -42,6 +42,7 @@ export function openRunning(stage: Stage, at: TopicPartition, options: Options):
     upstream: upstreamTasks(stage, options.plan),
     inboxPartitions: new Map(options.plan.stages.map((s) => [s.topic, s.partitions])),
     markEvery: options.tickMs ?? 1_000,
+    maxOutputBytes: options.maxOutputBytes,
   })
   const checkpointedAt = options.now()
   return {

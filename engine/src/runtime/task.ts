@@ -39,6 +39,7 @@ export interface TaskOptions {
   readonly upstream: readonly string[]
   readonly inboxPartitions: ReadonlyMap<string, number>
   readonly markEvery: Millis
+  readonly maxOutputBytes?: number | undefined
 }
 
 export interface TaskStats {
@@ -96,6 +97,7 @@ export class Task implements ContextHost {
       task: this.id,
       partition,
       markEvery: options.markEvery,
+      maxBytes: options.maxOutputBytes,
       inboxes: feeds(stage, options.inboxPartitions),
     })
     this.#wiring = wire(stage, this, this.#outputs)

@@ -59,6 +59,11 @@ export interface WorkerOptions {
   /** Whether tasks read what others write in the same epoch where the log can tell (R10); default yes. */
   readonly readAhead?: boolean
   readonly checkpointEveryMs?: Millis
+  /**
+   * Largest output of a record, as encoded, in bytes: a record with a larger one becomes a dead letter.
+   * Below the log's limit by what links of a chain add. Absent: the log refuses the whole epoch.
+   */
+  readonly maxOutputBytes?: number
   /** State to drop on purpose when the topology no longer has it. */
   readonly dropState?: readonly string[]
   /** Called between any two steps, so that a test can stop the process there. */

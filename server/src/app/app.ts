@@ -67,6 +67,8 @@ const INPUT_BYTES = 1 << 20
  * a dead letter in base64. Without that room a record that may come in could not be got rid of.
  */
 export const RECORD_BYTES = 4 * INPUT_BYTES
+/** Largest output of an operator: in the audit chain it stands in quotes, each of which takes two bytes. */
+const OUTPUT_BYTES = RECORD_BYTES / 2
 
 /** Where a customer is. `elsewhere`: from `key` on it is another process's to say. */
 export type Located =
@@ -107,6 +109,7 @@ export class App {
       plan: this.plan,
       log,
       id: workerName(options.log),
+      maxOutputBytes: OUTPUT_BYTES,
       build: options.build,
       now: options.now,
       openState: (task, slots) => this.#openState(task, slots),

@@ -93,4 +93,15 @@ describe('several workers of one machine', () => {
       .map((line) => line.split(' ').slice(0, 2).join(' '))
     expect(order).toEqual(['w-0 stop', 'w-0 start', 'w-1 stop', 'w-1 start'])
   })
+
+  test('[S3] [S4] stopped while one is being replaced, none is left behind', async () => {
+    const workers = supervise('works')
+    await workers.ready()
+    const rolled = workers.roll()
+    await workers.stop()
+    await rolled
+    await workers.done
+    for (const pid of [...pids('w-0'), ...pids('w-1')])
+      expect(() => process.kill(pid, 0)).toThrow(/ESRCH/)
+  })
 })

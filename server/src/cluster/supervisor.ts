@@ -103,7 +103,10 @@ class Worker {
   #child: ChildProcess | null = null
   #gone: Promise<void> = Promise.resolve()
   #timer: NodeJS.Timeout | null = null
+  /** Its present end is wanted. */
   #stopping = false
+  /** It is not to be started any more. */
+  #ended = false
   /** Ends in a row without having been ready. */
   #failures = 0
   #pause: number
@@ -155,7 +158,15 @@ class Worker {
     child.once('error', (error) => out(`${this.#name}: ${error.message}`))
   }
 
+  /** For good, also where it is being replaced. */
   async stop(): Promise<void> {
+    this.#ended = true
+    await this.#end()
+    // Nobody need wait for it any more.
+    this.#isReady()
+  }
+
+  async #end(): Promise<void> {
     this.#stopping = true
     if (this.#timer !== null) clearTimeout(this.#timer)
     const child = this.#child
@@ -167,7 +178,8 @@ class Worker {
   }
 
   async replace(): Promise<void> {
-    await this.stop()
+    await this.#end()
+    if (this.#ended) return
     this.#stopping = false
     this.readiness = this.#nextReadiness()
     this.start()

@@ -38,9 +38,11 @@ export function addRun(program: Command, session: Session): void {
         .argParser(integer(0, 65_000))
         .default(8080),
       new Option('--host <address>', 'the address to listen on').default('127.0.0.1'),
+      // Kafka shares out the partitions of all topics by number, whatever they hold: of few, one
+      // worker may get all that matter.
       new Option('--partitions <number>', 'partitions of the customer inbox, for a new log')
         .argParser(integer(1, 256))
-        .default(4),
+        .default(12),
       new Option('--clickhouse-url <address>', 'a ClickHouse server instead of the embedded one')
         .env('OPPORTUNE_CLICKHOUSE_URL')
         .argParser(webAddress),

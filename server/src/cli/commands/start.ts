@@ -85,6 +85,9 @@ export function addStart(program: Command, session: Session): void {
   })
 }
 
+/** How long a worker whose supervisor is gone may take to stop. */
+const ORPHAN_MS = 30_000
+
 interface Running {
   readonly done: Promise<void>
   stop(): Promise<void>
@@ -134,6 +137,10 @@ async function onKafka({ options, say, io }: Call<StartOptions>): Promise<Runnin
   )
   // A supervisor waits for it; and without one, another would soon start a worker of this name.
   void running.ready.then(() => process.send?.('ready'))
-  process.once('disconnect', () => void running.stop())
+  process.once('disconnect', () => {
+    void running.stop()
+    // Without a broker stopping takes as long as that is away; nothing committed is lost by leaving.
+    setTimeout(() => process.exit(1), ORPHAN_MS).unref()
+  })
   return running
 }
