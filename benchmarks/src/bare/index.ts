@@ -8,7 +8,7 @@
 import { type MessageBlock, PARTITIONS } from '../generator/messages.ts'
 import { type NexmarkMessage, timeOf } from '../generator/nexmark.ts'
 import type { AdEvent } from '../generator/ysb.ts'
-import { type QueryResult, summarise } from '../verification.ts'
+import { QUERY_NAMES, type QueryResult, summarise } from '../verification.ts'
 import { q3, q4, q8 } from './joins.ts'
 import { q17, q18 } from './keyed.ts'
 import { OutputBytes } from './output.ts'
@@ -19,20 +19,7 @@ import { PartitionedWatermark } from './watermark.ts'
 import { q5, q7, ysb } from './windows.ts'
 
 /** Queries with a bare version. */
-export const BARE_QUERIES = [
-  'ysb',
-  'q0',
-  'q1',
-  'q2',
-  'q3',
-  'q4',
-  'q5',
-  'q7',
-  'q8',
-  'q11',
-  'q17',
-  'q18',
-] as const
+export const BARE_QUERIES = QUERY_NAMES
 
 export type BareQueryName = (typeof BARE_QUERIES)[number]
 

@@ -10,21 +10,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { cpus, loadavg } from 'node:os'
 import { join } from 'node:path'
 import { ENGINE_QUERIES, type EngineQuery } from '../engine/run.ts'
+import { QUERY_NAMES } from '../verification.ts'
 import type { Job, Outcome, Shares } from './job.ts'
 
-const NEXMARK_QUERIES = [
-  'q0',
-  'q1',
-  'q2',
-  'q3',
-  'q4',
-  'q5',
-  'q7',
-  'q8',
-  'q11',
-  'q17',
-  'q18',
-] as const
+const NEXMARK_QUERIES = QUERY_NAMES.filter((name) => name !== 'ysb')
 
 export interface BenchOptions {
   readonly events: number
